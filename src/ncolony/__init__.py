@@ -1,0 +1,3 @@
+"""NColony: a process supervisor for containers and servers."""
+
+__version__ = "2026.11.0"

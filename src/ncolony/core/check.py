@@ -1,0 +1,90 @@
+"""From a JSON object to a program, or to everything that is wrong with it at once."""
+
+from __future__ import annotations
+
+import json
+
+from ncolony.core.keys import KEYS, Key, Mismatch
+from ncolony.core.names import check_name, nearest
+from ncolony.core.parse import Problem, shown
+from ncolony.core.program import Defaults, Program, RestartPolicy
+from ncolony.core.record import record, replace
+
+_BY_NAME = {key.name: key for key in KEYS}
+_INNER = {key.name: {inner.name: inner for inner in key.inner} for key in KEYS if key.inner}
+
+
+@record
+class Checked:
+    """What became of a file: a program or problems, and what its author should be warned of."""
+
+    program: Program | None
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def check(name: str, text: str, value: dict[str, object], defaults: Defaults) -> Checked:
+    """Make the program ``name`` of the JSON object ``value``, whose text was ``text``."""
+    problems = [problem] if (problem := check_name(name)) else []
+    extras = {key: item for key, item in value.items() if key not in _BY_NAME}
+    fields = _fields(value, problems, defaults)
+    if "args" not in value:
+        problems.append(Problem("args", "no such key", _BY_NAME["args"].wanted))
+    if problems:
+        return Checked(None, tuple(problems))
+    canonical = json.dumps(extras, sort_keys=True, separators=(",", ":")) if extras else "{}"
+    program = Program(name=name, extras=canonical, text=text, **fields)  # type: ignore[arg-type]
+    return Checked(program, (), tuple(_near_misses(extras)))
+
+
+def _fields(value: dict[str, object], problems: list[Problem], defaults: Defaults) -> dict[str, object]:
+    fields: dict[str, object] = {"restart": defaults.restart, "stop": defaults.stop}
+    for name, item in value.items():
+        key = _BY_NAME.get(name)
+        if key is None:
+            continue
+        if isinstance(item, dict) and key.inner:
+            fields[name] = replace(fields[name], **_inner(key, item, problems))
+        elif key.short_for:
+            fields[name] = replace(fields[name], **_read(key, name, item, problems, field=key.short_for))
+        else:
+            fields.update(_read(key, name, item, problems))
+    _check_delays(fields["restart"], problems)
+    return fields
+
+
+def _inner(key: Key, value: dict[str, object], problems: list[Problem]) -> dict[str, object]:
+    known = _INNER[key.name]
+    fields: dict[str, object] = {}
+    for name, item in value.items():
+        if name in known:
+            fields.update(_read(known[name], f"{key.name}.{name}", item, problems))
+        else:
+            near = nearest(name, list(known))
+            hint = f" (did you mean {near}?)" if near else ""
+            wanted = f"one of {', '.join(known)}{hint}"
+            problems.append(Problem(key.name, f"the unknown key {shown(name)}", wanted))
+    return fields
+
+
+def _read(key: Key, path: str, value: object, problems: list[Problem], field: str = "") -> dict[str, object]:
+    try:
+        return {field or key.field or key.name: key.read(value)}
+    except Mismatch as mismatch:
+        problems.append(Problem(path, shown(value), mismatch.wanted or key.wanted))
+        return {}
+
+
+def _check_delays(policy: object, problems: list[Problem]) -> None:
+    assert isinstance(policy, RestartPolicy)
+    if policy.min_delay > policy.max_delay:
+        found = f"min_delay {policy.min_delay:g} s above max_delay {policy.max_delay:g} s"
+        problems.append(Problem("restart", found, "min_delay not above max_delay"))
+
+
+def _near_misses(extras: dict[str, object]) -> list[str]:
+    known = list(_BY_NAME)
+    found = ((name, nearest(name, known)) for name in extras)
+    return [f"the key {shown(name)} is not one of ours; did you mean {near}?" for name, near in found if near]
+
+

@@ -1,0 +1,67 @@
+"""What onlookers are told, as data. words.py turns it into sentences."""
+
+from __future__ import annotations
+
+from ncolony.core.program import Program
+from ncolony.core.record import record
+from ncolony.core.states import Input, Instance
+
+PROGRAM_ADDED, PROGRAM_CHANGED, PROGRAM_REMOVED = "added", "changed", "removed"
+
+
+@record
+class Slot:
+    """Which slot of which program: ``number`` counts from 1; ``of`` is how many there are."""
+
+    program: str
+    number: int = 1
+    of: int = 1
+
+    def __str__(self) -> str:
+        """Return the name that people use: ``web``, or ``web:2`` where there are several."""
+        return self.program if self.of == 1 else f"{self.program}:{self.number}"
+
+
+@record
+class InstanceChanged:
+    """An instance went from one state to another (or to the same, with another pid or deadline)."""
+
+    slot: Slot
+    before: Instance
+    after: Instance
+    given: Input
+    """What made it change."""
+    at: float
+    """Seconds on the loop's clock."""
+
+
+@record
+class Warned:
+    """Something about an instance that a person should know."""
+
+    slot: Slot
+    what: str
+
+
+@record
+class CommandRefused:
+    """A command to an instance was refused."""
+
+    slot: Slot
+    given: Input
+    why: str
+
+
+@record
+class ProgramsChanged:
+    """A description was added, changed or removed."""
+
+    kind: str
+    name: str
+    program: Program | None
+    """None where it was removed."""
+    fields: tuple[str, ...] = ()
+    restart: bool = False
+
+
+Event = InstanceChanged | Warned | CommandRefused | ProgramsChanged

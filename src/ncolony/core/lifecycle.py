@@ -1,0 +1,313 @@
+"""The life cycle of one instance: the only place where a state changes.
+
+:func:`step` takes an instance, its program, one input and the time, and returns the instance after it and the outputs
+to carry out. What it does stands in :data:`TABLE`: one cell for every state and input, none left out; a cell that
+cannot happen says so by raising. docs/states.md is drawn from this table.
+
+Three rules keep it small:
+
+* *Want* is apart from *state*: a restart is a stop that is still wanted up, so it needs no flag.
+* A state carries its one deadline; the driver keeps one timer an instance and re-arms it after each step.
+* Facts carry the run they belong to; :func:`is_stale` tells which ones came too late to count.
+"""
+
+from __future__ import annotations
+
+from signal import SIGCONT, SIGKILL
+
+from ncolony.core import restarts
+from ncolony.core.errors import ImpossibleInput
+from ncolony.core.outcome import in_words
+from ncolony.core.record import record, replace
+from ncolony.core.states import (
+    DOWN,
+    UP,
+    Await,
+    Backoff,
+    DeadlinePassed,
+    Ended,
+    Exited,
+    Fatal,
+    Input,
+    Instance,
+    Killing,
+    Output,
+    Ready,
+    Refuse,
+    Restart,
+    Running,
+    Signal,
+    Spawn,
+    Spawned,
+    SpawnFailed,
+    Spawning,
+    Start,
+    Starting,
+    State,
+    Stop,
+    Stopped,
+    Stopping,
+    Unblocked,
+    Unhealthy,
+    Waiting,
+    Warn,
+    deadline_of,
+    name_of,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ncolony.core.program import Program
+
+Step = tuple[Instance, tuple[Output, ...]]
+
+
+def step(instance: Instance, program: Program, given: Input, now: float) -> Step:
+    """Return the instance after ``given``, and the outputs to carry out in order.
+
+    Raises :class:`ImpossibleInput` for a fact that cannot happen in this state.
+    """
+    return TABLE[type(instance.state), type(given)](Moment(instance, program, given, now))
+
+
+def is_stale(instance: Instance, given: Input) -> bool:
+    """Tell whether a fact belongs to an earlier run, or a deadline to an earlier state."""
+    if isinstance(given, DeadlinePassed):
+        return given.deadline != deadline_of(instance.state)
+    return getattr(given, "run", instance.run) != instance.run
+
+
+@record
+class Moment:
+    """All that a cell may look at."""
+
+    instance: Instance
+    program: Program
+    given: Input
+    now: float
+
+
+# Cells ------------------------------------------------------------------------------------------------------------
+
+
+def start(at: Moment) -> Step:
+    """Begin anew: a run is spawned, and earlier failures are forgotten."""
+    return _launch(at, attempt=0)
+
+
+def again(at: Moment) -> Step:
+    """Make the next attempt: a run is spawned, failures so far still count."""
+    return _launch(at, attempt=at.instance.attempt)
+
+
+def wish_up(at: Moment) -> Step:
+    """Want it up once what is under way is over; earlier failures are forgotten."""
+    return _to(at, at.instance.state, want=UP, attempt=0)
+
+
+def wish_down(at: Moment) -> Step:
+    """Want it down once what is under way is over."""
+    return _to(at, at.instance.state, want=DOWN)
+
+
+def down(at: Moment) -> Step:
+    """Stop at once: there is no process."""
+    return _to(at, Stopped(), want=DOWN)
+
+
+def refuse_start(at: Moment) -> Step:
+    """Refuse: it is up already."""
+    return _to(at, at.instance.state, Refuse(f"it is {name_of(at.instance.state)} already"))
+
+
+def refuse_stop(at: Moment) -> Step:
+    """Refuse: it is stopped already."""
+    return _to(at, at.instance.state, Refuse("it is not running"))
+
+
+def unblocked(at: Moment) -> Step:
+    """Spawn the run that was held back."""
+    run = at.instance.run + 1
+    return _to(at, Spawning(at.now), Spawn(run), run=run)
+
+
+def alive(at: Moment) -> Step:
+    """Go on with a living process: it is starting, or running at once where no readiness is asked for; it is stopped
+    where nobody wants it any more."""
+    assert isinstance(at.given, Spawned)
+    if at.instance.want == DOWN:
+        return _stop(at, at.given.pid, want=DOWN)
+    rule = at.program.ready
+    if rule is None:
+        return _to(at, Running(at.given.pid, at.now))
+    patience = rule.timeout if rule.after is None else rule.after
+    return _to(at, Starting(at.given.pid, at.now, at.now + patience))
+
+
+def stillborn(at: Moment) -> Step:
+    """Try again later, or give up; stop where nobody wants it any more."""
+    assert isinstance(at.given, SpawnFailed)
+    if at.instance.want == DOWN:
+        return _to(at, Stopped())
+    return _follow(at, restarts.after_failure(at.program.restart, at.instance.attempt), at.given.why)
+
+
+def ready(at: Moment) -> Step:
+    """Count it as running."""
+    assert isinstance(at.instance.state, Starting)
+    return _to(at, Running(at.instance.state.pid, at.instance.state.since))
+
+
+def patience_over(at: Moment) -> Step:
+    """Count it as running if being alive was all that was asked; else it took too long: stop it, and try again."""
+    assert isinstance(at.instance.state, Starting)
+    assert at.program.ready is not None or at.instance.state.deadline <= at.now
+    if at.program.ready is None or at.program.ready.after is not None:
+        return ready(at)
+    return _stop(at, at.instance.state.pid, want=UP, attempt=at.instance.attempt + 1)
+
+
+def died_early(at: Moment) -> Step:
+    """Try again later, or give up: it ended before it was ready."""
+    assert isinstance(at.given, Ended)
+    why = in_words(at.given.status, core=at.given.core)
+    return _follow(at, restarts.after_failure(at.program.restart, at.instance.attempt), f"{why} before it was ready")
+
+
+def ended(at: Moment) -> Step:
+    """Do as the restart policy says: another run, now or later, or leave it, or give up."""
+    assert isinstance(at.given, Ended)
+    assert isinstance(at.instance.state, Running)
+    ran_for = at.now - at.instance.state.since
+    verdict = restarts.after_run(at.program.restart, at.instance.attempt, ran_for, at.given.status)
+    return _follow(at, verdict, in_words(at.given.status, core=at.given.core))
+
+
+def stop(at: Moment) -> Step:
+    """Send the stop signal; nobody wants it up any more."""
+    return _stop(at, _pid(at), want=DOWN)
+
+
+def replace_it(at: Moment) -> Step:
+    """Send the stop signal; a new run follows when it is gone."""
+    return _stop(at, _pid(at), want=UP, attempt=0)
+
+
+def unhealthy(at: Moment) -> Step:
+    """Send the stop signal; a new run follows when it is gone."""
+    return _stop(at, _pid(at), want=UP)
+
+
+def hurry(at: Moment) -> Step:
+    """Want it down; a shorter patience moves the deadline closer, never away."""
+    state = at.instance.state
+    assert isinstance(at.given, Stop)
+    assert isinstance(state, Stopping)
+    if at.given.within is None:
+        return wish_down(at)
+    return _to(at, Stopping(state.pid, min(state.deadline, at.now + at.given.within)), want=DOWN)
+
+
+def gone(at: Moment) -> Step:
+    """Settle: stopped, or the next run where it is wanted up; give up where the attempts are spent."""
+    assert isinstance(at.given, Ended)
+    if at.instance.want == DOWN:
+        return _to(at, Stopped())
+    limit = at.program.restart.attempts
+    if limit is not None and at.instance.attempt >= limit:
+        return _to(at, Fatal(f"was not ready in time, {at.instance.attempt} times in a row"))
+    return again(at)
+
+
+def kill(at: Moment) -> Step:
+    """Send SIGKILL: the stop signal did not end it in time."""
+    return _to(at, Killing(_pid(at), _kill_deadline(at)), Signal(SIGKILL))
+
+
+def kill_again(at: Moment) -> Step:
+    """Say that SIGKILL has not ended it (it hangs in the kernel), and send it again."""
+    outputs = (Warn("does not die of SIGKILL: it hangs in the kernel"), Signal(SIGKILL))
+    return _to(at, Killing(_pid(at), _kill_deadline(at)), *outputs)
+
+
+def stay(at: Moment) -> Step:
+    """Change nothing."""
+    return at.instance, ()
+
+
+def impossible(at: Moment) -> Step:
+    """Raise: this cannot happen."""
+    message = f"{at.given!r} came while {at.instance!r} of {at.program.name!r}"
+    raise ImpossibleInput(message)
+
+
+# What cells share -----------------------------------------------------------------------------------------------------
+
+
+def _to(at: Moment, state: State, *outputs: Output, **changes: object) -> Step:
+    return replace(at.instance, state=state, **changes), outputs
+
+
+def _pid(at: Moment) -> int:
+    state = at.instance.state
+    assert isinstance(state, Starting | Running | Stopping | Killing)
+    return state.pid
+
+
+def _launch(at: Moment, attempt: int) -> Step:
+    if at.program.needs:
+        return _to(at, Waiting(at.now), Await(), want=UP, attempt=attempt)
+    run = at.instance.run + 1
+    return _to(at, Spawning(at.now), Spawn(run), want=UP, attempt=attempt, run=run)
+
+
+def _stop(at: Moment, pid: int, **changes: object) -> Step:
+    policy = at.program.stop
+    patience = policy.timeout
+    if isinstance(at.given, Stop) and at.given.within is not None:
+        patience = min(patience, at.given.within)
+    # SIGCONT after it: a process that was stopped (SIGSTOP) would never see the signal.
+    return _to(at, Stopping(pid, at.now + patience), Signal(policy.signal), Signal(SIGCONT), **changes)
+
+
+def _kill_deadline(at: Moment) -> float:
+    # Even with a stop timeout of 0, SIGKILL gets a second before anyone calls a process unkillable.
+    return at.now + max(at.program.stop.timeout, 1.0)
+
+
+def _follow(at: Moment, verdict: restarts.Verdict, why: str) -> Step:
+    if isinstance(verdict, restarts.Done):
+        assert isinstance(at.given, Ended)
+        return _to(at, Exited(at.given.status), attempt=0)
+    if isinstance(verdict, restarts.GiveUp):
+        return _to(at, Fatal(why), attempt=verdict.attempt)
+    if verdict.delay > 0:
+        return _to(at, Backoff(at.now + verdict.delay), attempt=verdict.attempt)
+    return _launch(at, attempt=verdict.attempt)
+
+
+# The table --------------------------------------------------------------------------------------------------------------
+
+_COLUMNS = (
+    Start, Stop, Restart, Spawned, SpawnFailed, Ready, Ended, Unhealthy, DeadlinePassed, Unblocked,
+)  # fmt: skip
+_ = impossible
+_ROWS: dict[type[State], tuple[Callable[[Moment], Step], ...]] = {
+    #         Start         Stop         Restart     Spawned Failed     Ready  Ended       Unhealthy  Deadline       Unblocked
+    Stopped:  (start,        refuse_stop, start,      _,      _,         stay,  _,          stay,      _,             stay),
+    Waiting:  (wish_up,      down,        wish_up,    _,      _,         stay,  _,          stay,      _,             unblocked),
+    Spawning: (wish_up,      wish_down,   wish_up,    alive,  stillborn, stay,  _,          stay,      _,             stay),
+    Starting: (refuse_start, stop,        replace_it, _,      _,         ready, died_early, stay,      patience_over, stay),
+    Running:  (refuse_start, stop,        replace_it, _,      _,         stay,  ended,      unhealthy, _,             stay),
+    Stopping: (wish_up,      hurry,       wish_up,    _,      _,         stay,  gone,       stay,      kill,          stay),
+    Killing:  (wish_up,      wish_down,   wish_up,    _,      _,         stay,  gone,       stay,      kill_again,    stay),
+    Backoff:  (start,        down,        start,      _,      _,         stay,  _,          stay,      again,         stay),
+    Exited:   (start,        down,        start,      _,      _,         stay,  _,          stay,      _,             stay),
+    Fatal:    (start,        down,        start,      _,      _,         stay,  _,          stay,      _,             stay),
+}  # fmt: skip
+
+TABLE: dict[tuple[type[State], type[Input]], Callable[[Moment], Step]] = {
+    (state, given): cell for state, row in _ROWS.items() for given, cell in zip(_COLUMNS, row, strict=True)
+}

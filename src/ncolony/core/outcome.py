@@ -1,0 +1,30 @@
+"""How a run ended, in numbers and in words.
+
+A status is a number: an exit code (0 to 255), or the negative of the signal that ended the process.
+"""
+
+from __future__ import annotations
+
+from signal import Signals
+
+SIGNAL_EXIT_BASE = 128
+
+
+def signal_name(number: int) -> str:
+    """Return the name of a signal, ``SIGTERM`` for 15; a number without a name is spelled out."""
+    try:
+        return Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def exit_code(status: int) -> int:
+    """Return the code a shell reports for ``status``: 3 for exit 3, 137 for a death by SIGKILL."""
+    return status if status >= 0 else SIGNAL_EXIT_BASE - status
+
+
+def in_words(status: int, *, core: bool = False) -> str:
+    """Say how a run ended: ``exited with status 3``, ``was killed by SIGSEGV (core dumped)``."""
+    if status >= 0:
+        return f"exited with status {status}"
+    return f"was killed by {signal_name(-status)}" + (" (core dumped)" if core else "")

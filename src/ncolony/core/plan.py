@@ -1,0 +1,70 @@
+"""From the programs that are to the programs that should be: what to do, in order.
+
+Works on whichever part of a colony is handed in, so one changed file and a whole new directory go the same way.
+"""
+
+from __future__ import annotations
+
+from ncolony.core.keys import KEYS, RESTART
+from ncolony.core.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ncolony.core.program import Program
+
+
+@record
+class Add:
+    """A program that was not there."""
+
+    program: Program
+
+
+@record
+class Change:
+    """A program described anew; ``fields`` differ, and ``restart`` tells whether a running process must be replaced."""
+
+    program: Program
+    fields: tuple[str, ...]
+    restart: bool
+
+
+@record
+class Remove:
+    """A program that is there no more."""
+
+    name: str
+
+
+Act = Add | Change | Remove
+
+_COSTS = {key.field or key.name: key.cost for key in KEYS} | {"extras": RESTART}
+_COMPARED = tuple(_COSTS)
+
+
+def plan(current: Mapping[str, Program], wanted: Mapping[str, Program | None]) -> tuple[Act, ...]:
+    """Return what turns ``current`` into ``wanted`` for the names in ``wanted``; None there means: remove it.
+
+    Removals come first, so that a port or a lock is free before another program asks for it. A program whose meaning
+    is the same gets a :class:`Change` without fields where its text differs, and nothing where it does not.
+    """
+    removed: list[Act] = []
+    rest: list[Act] = []
+    for name, program in wanted.items():
+        before = current.get(name)
+        if program is None:
+            if before is not None:
+                removed.append(Remove(name))
+        elif before is None:
+            rest.append(Add(program))
+        elif before != program:
+            fields = differing(before, program)
+            rest.append(Change(program, fields, any(_COSTS[field] == RESTART for field in fields)))
+    return (*removed, *rest)
+
+
+def differing(old: Program, new: Program) -> tuple[str, ...]:
+    """Return the names of the fields in which two descriptions of a program mean different things."""
+    return tuple(field for field in _COMPARED if getattr(old, field, None) != getattr(new, field, None))

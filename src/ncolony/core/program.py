@@ -1,0 +1,84 @@
+"""What a program is: the frozen description that doors produce and everything else reads.
+
+Knows nothing of where the description came from, nor of any live process.
+"""
+
+from __future__ import annotations
+
+from signal import SIGTERM
+
+from ncolony.core.record import record
+
+PERMANENT, TRANSIENT, TEMPORARY = "permanent", "transient", "temporary"
+GROUP, PROCESS = "group", "process"
+
+
+@record
+class RestartPolicy:
+    """When an ended program is started again, in OTP's words, and how soon. Times are seconds."""
+
+    policy: str = PERMANENT
+    ok_exits: tuple[int, ...] = (0,)
+    """Ends that count as normal: exit codes, and signals as negative numbers."""
+    threshold: float = 1.0
+    """A run of at least this long is followed by another at once, and forgives the short ones before it."""
+    min_delay: float = 1.0
+    max_delay: float = 3600.0
+    attempts: int | None = None
+    """Give up after so many runs in a row that ended too soon; None: never."""
+
+
+@record
+class StopPolicy:
+    """How a process is ended: a signal, time, then SIGKILL."""
+
+    signal: int = SIGTERM
+    timeout: float = 5.0
+    """Seconds between the signal and SIGKILL."""
+    scope: str = GROUP
+    """Who gets the signals: the program's process group, or its first process alone."""
+
+
+@record
+class ReadyRule:
+    """When a started process counts as ready."""
+
+    after: float | None = None
+    """Ready when alive for so many seconds; None: ready when it says so."""
+    timeout: float = 60.0
+    """Seconds it may take to say so."""
+
+
+@record
+class Program:
+    """A named thing to keep running."""
+
+    name: str
+    args: tuple[str, ...]
+    env: tuple[tuple[str, str], ...] = ()
+    env_inherit: tuple[str, ...] | None = None
+    """Names taken over from the supervisor's environment; None: all of it."""
+    uid: int | str | None = None
+    gid: int | str | None = None
+    labels: tuple[str, ...] = ()
+    cwd: str | None = None
+    umask: int | None = None
+    instances: int = 1
+    autostart: bool = True
+    restart: RestartPolicy = RestartPolicy()
+    stop: StopPolicy = StopPolicy()
+    ready: ReadyRule | None = None
+    needs: tuple[tuple[str, str], ...] = ()
+    """What has to be so before a start: (program, condition) pairs."""
+    extras: str = "{}"
+    """The author's own keys as canonical JSON: equal text, equal meaning."""
+    text: str = "{}"
+    """The file as written; the program gets it as NCOLONY_CONFIG. Not part of what the program means."""
+
+
+@record
+class Defaults:
+    """What a colony gives to programs that do not say otherwise."""
+
+    restart: RestartPolicy = RestartPolicy()
+    stop: StopPolicy = StopPolicy()

@@ -1,0 +1,65 @@
+"""The arithmetic of restarts: pure functions from a policy and a run to what comes next.
+
+NColony's rule: a run of at least ``threshold`` seconds is followed by another at once and forgives the short ones
+before it; a shorter one waits ``min_delay``, and every further one twice as long, up to ``max_delay``.
+"""
+
+from __future__ import annotations
+
+from ncolony.core.program import PERMANENT, TRANSIENT, RestartPolicy
+from ncolony.core.record import record
+
+MAX_DOUBLINGS = 64  # beyond this every delay is over any max_delay; also keeps 2.0 ** n finite
+
+
+@record
+class Again:
+    """Start once more, ``delay`` seconds from now; ``attempt`` runs in a row were too short."""
+
+    delay: float
+    attempt: int
+
+
+@record
+class Done:
+    """The program ended as its policy wants it; leave it."""
+
+
+@record
+class GiveUp:
+    """Too many short runs in a row."""
+
+    attempt: int
+
+
+Verdict = Again | Done | GiveUp
+
+
+def after_run(policy: RestartPolicy, attempt: int, ran_for: float, status: int) -> Verdict:
+    """Decide what follows a run of ``ran_for`` seconds that ended with ``status``."""
+    if not wants_restart(policy, status):
+        return Done()
+    if ran_for >= policy.threshold:
+        return Again(0.0, 0)
+    return after_failure(policy, attempt)
+
+
+def after_failure(policy: RestartPolicy, attempt: int) -> Verdict:
+    """Decide what follows a start that came to nothing; ``attempt`` such had gone before it."""
+    attempt += 1
+    if policy.attempts is not None and attempt >= policy.attempts:
+        return GiveUp(attempt)
+    return Again(delay(policy, attempt), attempt)
+
+
+def wants_restart(policy: RestartPolicy, status: int) -> bool:
+    """Tell whether the policy asks for another run after an end with ``status``."""
+    if policy.policy == PERMANENT:
+        return True
+    return policy.policy == TRANSIENT and status not in policy.ok_exits
+
+
+def delay(policy: RestartPolicy, attempt: int) -> float:
+    """Return the seconds to wait after the ``attempt``-th short run in a row (the first is 1)."""
+    doublings = min(attempt - 1, MAX_DOUBLINGS)
+    return float(min(policy.min_delay * 2.0**doublings, policy.max_delay))

@@ -1,0 +1,235 @@
+"""The vocabulary of the life cycle: states, inputs and outputs. Data only; lifecycle.py moves between them.
+
+Every state carries what is true in it and nowhere else: a pid only where a process lives, a deadline only where one is
+set. Times are seconds on the loop's monotonic clock. Facts carry the number of the run they belong to.
+"""
+
+from __future__ import annotations
+
+from ncolony.core.record import record
+
+# States ---------------------------------------------------------------------------------------------------------
+
+
+@record
+class Stopped:
+    """Not running, and not wanted."""
+
+
+@record
+class Waiting:
+    """Wanted, and held back until what it needs is there."""
+
+    since: float
+
+
+@record
+class Spawning:
+    """A process has been asked for; whether it came to life is not known yet."""
+
+    since: float
+
+
+@record
+class Starting:
+    """Alive, not ready yet. The deadline ends the patience, or is the moment it counts as ready."""
+
+    pid: int
+    since: float
+    deadline: float
+
+
+@record
+class Running:
+    """Alive and ready."""
+
+    pid: int
+    since: float
+
+
+@record
+class Stopping:
+    """The stop signal was sent; at the deadline comes SIGKILL."""
+
+    pid: int
+    deadline: float
+
+
+@record
+class Killing:
+    """SIGKILL was sent; at the deadline it is sent again, and said so."""
+
+    pid: int
+    deadline: float
+
+
+@record
+class Backoff:
+    """Between two attempts; the next start is at the deadline."""
+
+    deadline: float
+
+
+@record
+class Exited:
+    """Ended as its policy wants it."""
+
+    status: int
+
+
+@record
+class Fatal:
+    """Given up after too many attempts in a row."""
+
+    why: str
+
+
+State = Stopped | Waiting | Spawning | Starting | Running | Stopping | Killing | Backoff | Exited | Fatal
+STATES = (Stopped, Waiting, Spawning, Starting, Running, Stopping, Killing, Backoff, Exited, Fatal)
+
+# Inputs: commands (may be refused), then facts (happened) --------------------------------------------------------
+
+
+@record
+class Start:
+    """Somebody wants it up."""
+
+
+@record
+class Stop:
+    """Somebody wants it down; ``within`` shortens the program's own patience before SIGKILL, in seconds."""
+
+    within: float | None = None
+
+
+@record
+class Restart:
+    """Somebody wants a new process for it."""
+
+
+@record
+class Spawned:
+    """The process is alive: its program was executed."""
+
+    run: int
+    pid: int
+
+
+@record
+class SpawnFailed:
+    """There is no process; ``why`` is for people."""
+
+    run: int
+    why: str
+
+
+@record
+class Ready:
+    """The process is ready to serve."""
+
+    run: int
+
+
+@record
+class Ended:
+    """The process is gone and reaped. ``status`` as in outcome.py; ``core``: it left a core dump."""
+
+    run: int
+    status: int
+    core: bool = False
+
+
+@record
+class Unhealthy:
+    """Its health checks say it has to be replaced."""
+
+    run: int
+    why: str
+
+
+@record
+class DeadlinePassed:
+    """The deadline that the state carried is here."""
+
+    deadline: float
+
+
+@record
+class Unblocked:
+    """What it waited for is there. ``run`` is the number of the run before."""
+
+    run: int
+
+
+Input = Start | Stop | Restart | Spawned | SpawnFailed | Ready | Ended | Unhealthy | DeadlinePassed | Unblocked
+COMMANDS = (Start, Stop, Restart)
+INPUTS = (*COMMANDS, Spawned, SpawnFailed, Ready, Ended, Unhealthy, DeadlinePassed, Unblocked)
+
+# Outputs ----------------------------------------------------------------------------------------------------------
+
+
+@record
+class Spawn:
+    """Start the process of this run."""
+
+    run: int
+
+
+@record
+class Signal:
+    """Send a signal to the process (and to who else belongs to it, by the program's stop scope)."""
+
+    number: int
+
+
+@record
+class Await:
+    """Feed Unblocked as soon as what the program needs is there."""
+
+
+@record
+class Refuse:
+    """The command cannot be carried out; nothing changed."""
+
+    why: str
+
+
+@record
+class Warn:
+    """Something a person should know about."""
+
+    what: str
+
+
+Output = Spawn | Signal | Await | Refuse | Warn
+
+# One slot of a program ----------------------------------------------------------------------------------------------
+
+UP, DOWN = "up", "down"
+
+
+@record
+class Instance:
+    """Where one slot of a program stands, and what was last asked for it."""
+
+    state: State = Stopped()
+    want: str = DOWN
+    attempt: int = 0
+    """Runs in a row that ended too soon."""
+    run: int = 0
+    """The number of the latest run; facts of earlier runs are stale."""
+
+
+def deadline_of(state: State) -> float | None:
+    """Return the moment at which ``state`` wants to be woken, or None."""
+    return getattr(state, "deadline", None)
+
+
+def pid_of(state: State) -> int | None:
+    """Return the pid of the process that lives in ``state``, or None."""
+    return getattr(state, "pid", None)
+
+
+def name_of(state: State) -> str:
+    """Return the state's name as users see it: ``running``."""
+    return type(state).__name__.lower()

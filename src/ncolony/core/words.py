@@ -1,0 +1,123 @@
+"""Events in words: one line each, or none where there is nothing to say.
+
+A program that cannot start says why once, not at every try: the reason of the last failure is remembered for each slot
+until it comes to life.
+"""
+
+from __future__ import annotations
+
+from ncolony.core import events
+from ncolony.core.outcome import in_words, signal_name
+from ncolony.core.states import (
+    UP,
+    Backoff,
+    DeadlinePassed,
+    Ended,
+    Exited,
+    Fatal,
+    Killing,
+    Ready,
+    Restart,
+    Running,
+    Spawned,
+    SpawnFailed,
+    Starting,
+    Stopped,
+    Stopping,
+    Unhealthy,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ncolony.core.events import Event, InstanceChanged, ProgramsChanged
+
+
+class Narrator:
+    """Tells a colony's story line by line. Knows what it said last of every slot, and nothing else."""
+
+    def __init__(self) -> None:
+        """Begin with nothing said."""
+        self._failures: dict[tuple[str, int], str] = {}
+
+    def line(self, event: Event) -> str | None:
+        """Return the line for an event, or None where people need not hear of it."""
+        if isinstance(event, events.InstanceChanged):
+            return self._instance(event)
+        if isinstance(event, events.Warned):
+            return f"{event.slot} {event.what}"
+        if isinstance(event, events.CommandRefused):
+            return f"cannot {type(event.given).__name__.lower()} {str(event.slot)!r}: {event.why}"
+        if event.kind == events.PROGRAM_REMOVED:
+            self._failures = {key: why for key, why in self._failures.items() if key[0] != event.name}
+        return _program(event)
+
+    def _instance(self, event: InstanceChanged) -> str | None:
+        key = (event.slot.program, event.slot.number)
+        given = event.given
+        if isinstance(given, SpawnFailed):
+            if self._failures.get(key) == given.why and not isinstance(event.after.state, Fatal):
+                return None
+            self._failures[key] = given.why
+            return f"cannot start {str(event.slot)!r}: {given.why}; {_next(event)}"
+        if isinstance(given, Spawned):
+            self._failures.pop(key, None)
+        said = _change(event)
+        return f"{event.slot} {said}" if said else None
+
+
+def _change(event: InstanceChanged) -> str | None:
+    state, given = event.after.state, event.given
+    if isinstance(given, Ended):
+        return f"{in_words(given.status, core=given.core)}{_lived(event)}; {_next(event)}"
+    if isinstance(state, Running):
+        return f"is ready, pid {state.pid}" if isinstance(given, Ready | DeadlinePassed) else f"runs, pid {state.pid}"
+    if isinstance(state, Starting):
+        return f"starts, pid {state.pid}"
+    if isinstance(state, Killing):
+        return f"did not end in time and gets {signal_name(9)}" if not isinstance(event.before.state, Killing) else None
+    if isinstance(state, Stopping) and not isinstance(event.before.state, Stopping):
+        return f"is being stopped ({_reason(event)})"
+    return None
+
+
+def _reason(event: InstanceChanged) -> str:
+    given = event.given
+    if isinstance(given, Unhealthy):
+        return f"unhealthy: {given.why}"
+    if isinstance(given, DeadlinePassed):
+        return "not ready in time"
+    return "to be started again" if isinstance(given, Restart) else "no longer wanted"
+
+
+def _lived(event: InstanceChanged) -> str:
+    state = event.before.state
+    if isinstance(state, Running | Starting):
+        return f" after {event.at - state.since:.3g} s"
+    return ""
+
+
+def _next(event: InstanceChanged) -> str:
+    state = event.after.state
+    if isinstance(state, Backoff):
+        return f"next start in {state.deadline - event.at:.3g} s (attempt {event.after.attempt + 1})"
+    if isinstance(state, Fatal):
+        return f"given up after {event.after.attempt} attempts"
+    if isinstance(state, Exited):
+        return "left as it is"
+    if isinstance(state, Stopped):
+        return "stopped"
+    return "starting again" if event.after.want == UP else "stopped"
+
+
+def _program(event: ProgramsChanged) -> str | None:
+    if event.kind == events.PROGRAM_ADDED:
+        started = event.program is not None and event.program.autostart
+        return None if started else f"{event.name} is there; it starts when asked (autostart is false)"
+    if event.kind == events.PROGRAM_REMOVED:
+        return f"{event.name} was removed"
+    if not event.fields:
+        return None
+    what = "is being replaced" if event.restart else "goes on running"
+    return f"{event.name} was changed ({', '.join(event.fields)}) and {what}"
+
+

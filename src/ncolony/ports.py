@@ -1,0 +1,103 @@
+"""The ports: what the runtime asks of the world, and what the world asks of the runtime.
+
+Only type checkers import this module; at run time nothing pays for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from ncolony.core.events import Event
+from ncolony.core.record import record
+from ncolony.core.states import Ended, Ready, Spawned, SpawnFailed
+
+Fact = Spawned | SpawnFailed | Ready | Ended
+
+
+class Timer(Protocol):
+    """A call that is going to be made."""
+
+    def cancel(self) -> None:
+        """Do not make it. Harmless when it was made or cancelled already."""
+
+
+class Loop(Protocol):
+    """Time and readiness."""
+
+    def now(self) -> float:
+        """Return seconds on a clock that never jumps."""
+
+    def call_at(self, when: float, call: Callable[[], None]) -> Timer:
+        """Call once, not before ``when``."""
+
+    def watch(self, fd: int, call: Callable[[], None]) -> None:
+        """Call whenever ``fd`` can be read."""
+
+    def unwatch(self, fd: int) -> None:
+        """Stop that. Has to be done before the descriptor is closed."""
+
+
+class Process(Protocol):
+    """A process that was asked for."""
+
+    def signal(self, number: int, scope: str) -> None:
+        """Send a signal to its group or to it alone; nothing happens when it is gone."""
+
+
+class Channel(Protocol):
+    """Where the output of one slot goes, over all its runs."""
+
+    def child_fds(self) -> tuple[int, int]:
+        """Return the descriptors that become the next process's stdout and stderr."""
+
+    def drain(self) -> None:
+        """Take in all that a process wrote before it ended, its unfinished last line too."""
+
+    def close(self) -> None:
+        """Drain, and give everything back."""
+
+
+class Channels(Protocol):
+    """Makes channels."""
+
+    def open(self, label: str, owner: int | str | None) -> Channel:
+        """Make the channel of a slot; ``owner`` is the user that has to be able to open its stdout again."""
+
+
+@record
+class Launch:
+    """All that is needed to start one process."""
+
+    run: int
+    args: tuple[str, ...]
+    env: dict[str, str]
+    channel: Channel
+    cwd: str | None = None
+    umask: int | None = None
+    uid: int | str | None = None
+    gid: int | str | None = None
+
+
+class Spawner(Protocol):
+    """Starts processes."""
+
+    def spawn(self, launch: Launch, tell: Callable[[Fact], None]) -> Process:
+        """Start one, and ``tell`` what becomes of it: Spawned or SpawnFailed, and after Spawned one Ended.
+
+        Facts may be told before this returns.
+        """
+
+
+class LogSink(Protocol):
+    """Takes programs' output."""
+
+    def write(self, label: str, stream: str, lines: Sequence[bytes]) -> None:
+        """Take whole lines, without their line ends."""
+
+
+class Observer(Protocol):
+    """Looks on."""
+
+    def saw(self, event: Event) -> None:
+        """Take note of an event. Must not call back into the colony."""
