@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ncolony.core.events import Event
-from ncolony.core.record import record
+from ncolony.core.launch import Launch
 from ncolony.core.states import Ended, Ready, Spawned, SpawnFailed
 
 Fact = Spawned | SpawnFailed | Ready | Ended
@@ -51,6 +51,9 @@ class Channel(Protocol):
     def child_fds(self) -> tuple[int, int]:
         """Return the descriptors that become the next process's stdout and stderr."""
 
+    def rename(self, label: str) -> None:
+        """Carry another name from now on."""
+
     def drain(self) -> None:
         """Take in all that a process wrote before it ended, its unfinished last line too."""
 
@@ -61,22 +64,8 @@ class Channel(Protocol):
 class Channels(Protocol):
     """Makes channels."""
 
-    def open(self, label: str, owner: int | str | None) -> Channel:
-        """Make the channel of a slot; ``owner`` is the user that has to be able to open its stdout again."""
-
-
-@record
-class Launch:
-    """All that is needed to start one process."""
-
-    run: int
-    args: tuple[str, ...]
-    env: dict[str, str]
-    channel: Channel
-    cwd: str | None = None
-    umask: int | None = None
-    uid: int | str | None = None
-    gid: int | str | None = None
+    def open(self, label: str) -> Channel:
+        """Make the channel of a slot. Raises OSError where the system has no room for it."""
 
 
 class Spawner(Protocol):

@@ -63,7 +63,8 @@ def _initialiser(names: tuple[str, ...], defaults: dict[str, object]) -> object:
 
 
 def _values(self: object) -> tuple[object, ...]:
-    return tuple(getattr(self, name) for name in self._fields)  # type: ignore[attr-defined]
+    fields: tuple[str, ...] = self._fields  # type: ignore[attr-defined]
+    return tuple(getattr(self, name) for name in fields)
 
 
 def _repr(self: object) -> str:
@@ -73,8 +74,8 @@ def _repr(self: object) -> str:
 
 def _equal(self: object, other: object) -> bool:
     if other.__class__ is not self.__class__:
-        return NotImplemented
-    return bool(_values(self) == _values(other))
+        return NotImplemented  # type: ignore[no-any-return]
+    return _values(self) == _values(other)
 
 
 def _hash(self: object) -> int:

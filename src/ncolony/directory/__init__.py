@@ -1,0 +1,1 @@
+"""The NColony door: a directory of programs, a directory of messages."""

@@ -1,0 +1,133 @@
+"""The directory of programs: tells which descriptions have changed since it was last looked at.
+
+A file that cannot be used is reported and changes nothing: the program it names goes on as it was. A text that breaks
+off in the middle is most likely still being written; it is given time to be finished before anybody is bothered.
+"""
+
+from __future__ import annotations
+
+import os
+from time import time
+
+from ncolony.core.check import check
+from ncolony.core.names import is_ignored
+from ncolony.core.parse import NotAnObject, Problem, parse
+from ncolony.directory.files import Content, Gone, read, stamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ncolony.core.program import Defaults, Program
+
+SETTLED = 1.0  # seconds a file has to lie untouched before a broken text counts as its author's last word
+SURE = 2.0  # seconds after which a file's times tell every change; before, a second write may carry the same ones
+
+
+class Partial:
+    """Remembers files that break off in the middle, to tell those being written from those left that way."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._seen: dict[str, tuple[int, float]] = {}
+
+    def settled(self, name: str, found: Content, now: float) -> bool:
+        """Tell whether a broken file has lain untouched for long enough. ``now``: on the loop's clock."""
+        stamp, since = self._seen.get(name, (0, now))
+        if stamp != found.stamp:
+            since = now
+        # By its own time where that is long ago; by ours where the clocks cannot be trusted.
+        if time() - found.modified >= SETTLED or now - since >= SETTLED:
+            self._seen.pop(name, None)
+            return True
+        self._seen[name] = (found.stamp, since)
+        return False
+
+
+class Conf:
+    """What is known of the files in one directory."""
+
+    def __init__(self, path: str, defaults: Defaults, report: Callable[[str], None]) -> None:
+        """Look at the directory ``path``; what people should know goes to ``report``."""
+        self.path = path
+        self._defaults = defaults
+        self._report = report
+        self._stamps: dict[str, int] = {}
+        """Of files whose content is known and cannot have changed unseen."""
+        self._texts: dict[str, int] = {}
+        """A number for the bytes that were last judged, good or bad."""
+        self._said: dict[str, str] = {}
+        self._partial = Partial()
+
+    def names(self) -> set[str]:
+        """Return the names of all files that there are, and of those that were there before.
+
+        Raises OSError where the directory cannot be listed.
+        """
+        return {name for name in os.listdir(self.path) if not is_ignored(name)} | set(self._texts)
+
+    def look(self, names: Iterable[str], now: float) -> tuple[dict[str, Program | None], set[str]]:
+        """Look at these files: the programs that are described anew (None: no longer), and the names to look at again.
+
+        The latter are files that were caught while somebody was writing them. ``now``: on the loop's clock.
+        """
+        changes: dict[str, Program | None] = {}
+        unsettled = set()
+        for name in names:
+            if is_ignored(name) or (name in self._stamps and self._stamps[name] == stamp(self._file(name))):
+                continue
+            found = read(self._file(name))
+            if isinstance(found, Gone):
+                if self._forget(name):
+                    changes[name] = None
+            elif not isinstance(found, Content):
+                self._stamps[name] = found.stamp
+                self._texts[name] = 0
+                self._refuse(name, [Problem("", found.found, f"a file with one JSON object, at most {1 << 20} bytes")])
+            elif not self._judge(name, found, changes, now):
+                unsettled.add(name)
+        return changes, unsettled
+
+    def _file(self, name: str) -> str:
+        return f"{self.path}/{name}"
+
+    def _judge(self, name: str, found: Content, changes: dict[str, Program | None], now: float) -> bool:
+        """Take a file's content for what it is. False: it may not be finished yet."""
+        age = time() - found.modified
+        text = hash(found.data)
+        if self._texts.get(name) != text:
+            try:
+                text_as_written, value = parse(found.data)
+            except NotAnObject as error:
+                if error.partial and not self._partial.settled(name, found, now):
+                    return False
+                self._refuse(name, [error.problem])
+            else:
+                self._take(name, text_as_written, value, changes)
+            self._texts[name] = text
+        if age > SURE:
+            self._stamps[name] = found.stamp
+        else:
+            self._stamps.pop(name, None)
+        return True
+
+    def _take(self, name: str, text: str, value: dict[str, object], changes: dict[str, Program | None]) -> None:
+        checked = check(name, text, value, self._defaults)
+        if checked.program is None:
+            self._refuse(name, list(checked.problems))
+            return
+        self._said.pop(name, None)
+        for warning in checked.warnings:
+            self._report(f"{self._file(name)}: {warning}")
+        changes[name] = checked.program
+
+    def _refuse(self, name: str, problems: list[Problem]) -> None:
+        words = "; ".join(str(problem) for problem in problems)
+        if self._said.get(name) != words:
+            self._said[name] = words
+            self._report(f"cannot use {self._file(name)!r}: {words}; what runs of it goes on as it was")
+
+    def _forget(self, name: str) -> bool:
+        self._stamps.pop(name, None)
+        self._said.pop(name, None)
+        return self._texts.pop(name, None) is not None

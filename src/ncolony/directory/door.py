@@ -1,0 +1,210 @@
+"""The NColony door: keeps a supervisor's programs as the directories say, and passes messages on.
+
+Changes are noticed through the kernel. Where it cannot tell them, and while a directory is missing, it is looked at
+every ``frequency`` seconds instead; a colony that can be watched never wakes up for nothing.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ncolony.directory.conf import SETTLED, Conf
+from ncolony.directory.messages import Messages, RestartGroup, RestartOne
+from ncolony.posix.watch import CannotWatch, DirectoryWatch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ncolony.core.program import Defaults
+    from ncolony.directory.messages import Request
+    from ncolony.ports import Loop, Timer
+    from ncolony.runtime.supervisor import Supervisor
+
+SLICE = 16  # files between two turns of the loop, so that the first programs start while the rest is being read
+
+
+class Door:
+    """One colony's directories."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        supervisor: Supervisor,
+        report: Callable[[str], None],
+        *,
+        config: str,
+        messages: str,
+        frequency: float,
+        defaults: Defaults,
+    ) -> None:
+        """Read nothing yet; see :meth:`open`. ``frequency``: seconds between two looks at what cannot be watched."""
+        self._loop = loop
+        self._supervisor = supervisor
+        self._report = report
+        self._frequency = frequency
+        self._conf = Conf(config, defaults, report)
+        self._messages = Messages(messages, self._handle, report)
+        self._watch: DirectoryWatch | None = None
+        self._watched: dict[str, bool] = {config: False, messages: False}
+        self._changed: dict[str, None] = {}
+        """Names to look at, in order."""
+        self._unsettled: set[str] = set()
+        self._work: Timer | None = None
+        self._poll: Timer | None = None
+        self._settle: Timer | None = None
+        self._opened_at: float | None = None
+        self._said: dict[str, str] = {}
+
+    def open(self) -> None:
+        """Start what the directories describe, in slices, and watch them from now on.
+
+        Messages that lie there from before are about processes that are only being started now: new enough.
+        """
+        self._opened_at = self._loop.now()
+        self._list_conf()
+        self._schedule()
+
+    def look_again(self) -> None:
+        """Look at everything anew, as if nothing could be watched."""
+        self._list_conf()
+        self._schedule()
+
+    def close(self) -> None:
+        """Look no more."""
+        for timer in (self._work, self._poll, self._settle):
+            if timer is not None:
+                timer.cancel()
+        self._work = self._poll = self._settle = None
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+
+    # Work, a slice at a time --------------------------------------------------------------------------------------------
+
+    def _schedule(self) -> None:
+        if self._work is None:
+            self._work = self._loop.call_at(self._loop.now(), self._do_slice)
+
+    def _do_slice(self) -> None:
+        self._work = None
+        if self._changed:
+            names = list(self._changed)[:SLICE]
+            for name in names:
+                del self._changed[name]
+            self._look(names)
+            self._schedule()
+            return
+        self._begin_to_watch()
+        if self._changed:  # found by the listing that follows a new watch
+            self._schedule()
+            return
+        self._take_messages()
+        self._opened_at = None
+        self._arm_poll()
+
+    def _look(self, names: Iterable[str]) -> None:
+        changes, unsettled = self._conf.look(names, self._loop.now())
+        self._supervisor.apply(changes)
+        if unsettled:
+            self._unsettled |= unsettled
+            self._come_back()
+
+    def _come_back(self) -> None:
+        if self._settle is None:
+            self._settle = self._loop.call_at(self._loop.now() + SETTLED, self._settled)
+
+    def _settled(self) -> None:
+        self._settle = None
+        self._changed.update(dict.fromkeys(sorted(self._unsettled)))
+        self._unsettled = set()
+        self._schedule()
+
+    def _list_conf(self) -> None:
+        names = self._list(self._conf.path, self._conf.names)
+        if names is not None:
+            self._changed.update(dict.fromkeys(sorted(names)))
+
+    def _take_messages(self) -> None:
+        if self._list(self._messages.path, lambda: self._messages.take(self._loop.now())) is False:
+            self._come_back()
+
+    def _list(self, path: str, listing: Callable[[], _T]) -> _T | None:
+        """Read a directory. One that cannot be read says nothing of its files: everything stays as it is."""
+        try:
+            listed = listing()
+        except OSError as error:
+            self._say_once(path, f"cannot read {path!r}: {error.strerror}; everything goes on as it is")
+            return None
+        self._said.pop(path, None)
+        return listed
+
+    def _say_once(self, key: str, words: str) -> None:
+        if self._said.get(key) != words:
+            self._said[key] = words
+            self._report(words)
+
+    def _handle(self, request: Request) -> None:
+        if isinstance(request, RestartOne):
+            self._supervisor.restart(request.name, self._opened_at)
+        elif isinstance(request, RestartGroup):
+            self._supervisor.restart_group(request.label, self._opened_at)
+        else:
+            self._supervisor.restart_all(self._opened_at)
+
+    # Watching -------------------------------------------------------------------------------------------------------------
+
+    def _begin_to_watch(self) -> None:
+        for path, call in ((self._conf.path, self._conf_changed), (self._messages.path, self._messages_changed)):
+            if not self._watched[path]:
+                self._try_to_watch(path, call)
+
+    def _try_to_watch(self, path: str, call: Callable[[frozenset[str] | None], None]) -> None:
+        try:
+            if self._watch is None:
+                self._watch = DirectoryWatch(self._loop)
+            self._watch.add(path, call)
+        except CannotWatch as error:
+            if os.path.isdir(path):
+                seconds = f"{self._frequency:g} s"
+                self._say_once(f"watch {path}", f"{path!r} cannot be watched ({error}): it is read every {seconds}")
+            return
+        self._watched[path] = True
+        if path == self._conf.path:
+            self._list_conf()  # what changed between the listing and the watch
+
+    def _conf_changed(self, names: frozenset[str] | None) -> None:
+        if names is None or any(name.startswith(".") for name in names):
+            # A hidden name that changes may be the link through which a whole directory is swapped (ConfigMaps).
+            self._list_conf()
+        if names is None:
+            self._lose(self._conf.path, self._conf_changed)
+        else:
+            self._changed.update(dict.fromkeys(sorted(names)))
+        self._schedule()
+
+    def _messages_changed(self, names: frozenset[str] | None) -> None:
+        if names is None:
+            self._lose(self._messages.path, self._messages_changed)
+        self._schedule()
+
+    def _lose(self, path: str, call: Callable[[frozenset[str] | None], None]) -> None:
+        """Watch ``path`` anew: another directory may be there by now."""
+        self._watched[path] = False
+        if self._watch is not None:
+            self._watch.forget(call)
+
+    def _arm_poll(self) -> None:
+        if self._poll is None and not all(self._watched.values()):
+            self._poll = self._loop.call_at(self._loop.now() + self._frequency, self._poll_now)
+
+    def _poll_now(self) -> None:
+        self._poll = None
+        self._list_conf()
+        self._schedule()
+
+
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    _T = TypeVar("_T")

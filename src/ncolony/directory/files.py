@@ -1,0 +1,77 @@
+"""Reads one file of a directory that others write to at any time. Blocks on nothing, reads no more than it may."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from ncolony.core.parse import MAX_BYTES
+from ncolony.core.record import record
+
+
+@record
+class Content:
+    """A file as it was at one moment."""
+
+    data: bytes
+    stamp: int
+    """Differs when the file has been touched since (its inode, size and times in one number)."""
+    modified: float
+    """When it was last written, in seconds on the wall clock."""
+
+
+@record
+class Unreadable:
+    """A file that is there and cannot be read; ``found`` says what it is, in words."""
+
+    found: str
+    stamp: int
+
+
+@record
+class Gone:
+    """There is no such file."""
+
+
+def read(path: str) -> Content | Unreadable | Gone:
+    """Read the file at ``path``, unless it is too large or no file at all."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # non-blocking: it may be a FIFO
+    except FileNotFoundError:
+        return Gone()
+    except OSError as error:
+        return Unreadable(f"a file that cannot be opened ({error.strerror})", stamp(path))
+    try:
+        status = os.fstat(fd)
+        if stat.S_ISDIR(status.st_mode):
+            return Unreadable("a directory", _stamp(status))
+        if not stat.S_ISREG(status.st_mode):
+            return Unreadable("something that is not a regular file", _stamp(status))
+        if status.st_size > MAX_BYTES:
+            return Unreadable(f"{status.st_size} bytes, more than {MAX_BYTES}", _stamp(status))
+        return Content(_read_all(fd), _stamp(status), status.st_mtime)
+    except OSError as error:
+        return Unreadable(f"a file that cannot be read ({error.strerror})", 0)
+    finally:
+        os.close(fd)
+
+
+def stamp(path: str) -> int:
+    """Return the stamp of the file at ``path`` without reading it; 0 where there is none."""
+    try:
+        return _stamp(os.stat(path))
+    except OSError:
+        return 0
+
+
+def _stamp(status: os.stat_result) -> int:
+    return hash((status.st_ino, status.st_dev, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_mode))
+
+
+def _read_all(fd: int) -> bytes:
+    parts = []
+    left = MAX_BYTES + 1
+    while left > 0 and (part := os.read(fd, left)):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)

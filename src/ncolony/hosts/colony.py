@@ -1,0 +1,94 @@
+"""A colony put together on a loop: supervisor, door, processes, pid files. Both hosts run this one."""
+
+from __future__ import annotations
+
+import os
+
+from ncolony.core.words import Narrator
+from ncolony.directory.door import Door
+from ncolony.posix.channels import PipeChannels
+from ncolony.posix.descriptors import FileLimit, keep_private
+from ncolony.posix.exits import PidfdExits, SigchldExits, has_pidfds
+from ncolony.posix.pidfiles import PidFiles
+from ncolony.posix.spawn import PosixSpawner
+from ncolony.runtime.launching import inherited
+from ncolony.runtime.supervisor import Supervisor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ncolony.core.events import Event
+    from ncolony.hosts.settings import Settings
+    from ncolony.loop import Loop
+    from ncolony.ports import LogSink, Observer
+
+
+class Log:
+    """Tells people what happens (the Observer port)."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        """Tell it to ``say``, line by line."""
+        self._say = say
+        self._narrator = Narrator()
+
+    def saw(self, event: Event) -> None:
+        """Say it, if it is worth a line."""
+        line = self._narrator.line(event)
+        if line is not None:
+            self._say(line)
+
+
+class Colony:
+    """One running colony."""
+
+    def __init__(self, loop: Loop, settings: Settings, say: Callable[[str], None], sink: LogSink) -> None:
+        """Make ready to run on ``loop``: ``say`` takes the supervisor's own lines, ``sink`` programs' output."""
+        keep_private()
+        exits = PidfdExits(loop) if has_pidfds() else SigchldExits(loop)
+        self._exits = exits
+        self._spawner = PosixSpawner(loop, exits, FileLimit())
+        observers: list[Observer] = [Log(say)]
+        if settings.pid is not None:
+            observers.append(PidFiles(settings.pid, say))
+        self._supervisor = Supervisor(
+            loop,
+            self._spawner,
+            PipeChannels(loop, sink),
+            colony=os.urandom(6).hex(),
+            inherit=inherited(os.environ),
+            observers=observers,
+        )
+        self._door = Door(
+            loop,
+            self._supervisor,
+            say,
+            config=settings.config,
+            messages=settings.messages,
+            frequency=settings.frequency,
+            defaults=settings.defaults(),
+        )
+
+    def start(self) -> None:
+        """Start the programs and serve the directories."""
+        self._door.open()
+
+    def look_again(self) -> None:
+        """Look at the directories anew."""
+        self._door.look_again()
+
+    def stop(self, stopped: Callable[[], None]) -> None:
+        """Stop everything, and call ``stopped`` when no process is left."""
+
+        def closed() -> None:
+            self._spawner.close()
+            if isinstance(self._exits, SigchldExits):
+                self._exits.close()
+            stopped()
+
+        self._door.close()
+        self._supervisor.shut_down(closed)
+
+    def hurry(self) -> None:
+        """While stopping: kill what has not stopped yet."""
+        self._supervisor.hurry(0.0)

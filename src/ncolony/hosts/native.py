@@ -1,0 +1,63 @@
+"""A colony on our own loop: the standard library and nothing else."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from ncolony.hosts.colony import Colony
+from ncolony.loop import Loop
+from ncolony.posix.console import Console
+from ncolony.posix.descriptors import open_standard
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from ncolony.hosts.settings import Settings
+
+
+class Host:
+    """Runs one colony in this process."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Make everything ready; nothing is started yet."""
+        open_standard()
+        self._loop = Loop()
+        self._console = Console(self._loop)
+        self._colony = Colony(self._loop, settings, self._console.say, self._console)
+        self._caught: list[int] = []
+        self._stopping = False
+
+    def run(self) -> int:
+        """Run until told to stop by SIGTERM or SIGINT, and return the exit status."""
+        self._take_signals()
+        self._colony.start()
+        self._loop.run()
+        self._console.close()
+        return 0
+
+    def _take_signals(self) -> None:
+        read, write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._catch)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        self._loop.watch(read, lambda: self._handle(read))
+
+    def _catch(self, number: int, _: FrameType | None) -> None:
+        self._caught.append(number)
+
+    def _handle(self, read: int) -> None:
+        os.read(read, 4096)
+        caught, self._caught = self._caught, []
+        for number in caught:
+            if number == signal.SIGHUP:
+                self._colony.look_again()
+            elif self._stopping:
+                self._console.say(f"{signal.Signals(number).name} once more: killing what has not stopped yet")
+                self._colony.hurry()
+            else:
+                self._stopping = True
+                self._console.say(f"{signal.Signals(number).name}: stopping all programs")
+                self._colony.stop(self._loop.stop)

@@ -1,0 +1,143 @@
+"""The native event loop: a selector and a heap of deadlines, nothing else.
+
+It runs a colony by itself (:meth:`Loop.run`), or inside another loop: its own descriptor (:meth:`Loop.fileno`) can be
+read whenever something in it is ready, so a host adds that one descriptor and one timer and calls :meth:`Loop.turn`.
+"""
+
+from __future__ import annotations
+
+from heapq import heapify, heappop, heappush
+from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
+from time import monotonic
+
+from ncolony.core.errors import OSFailure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MANY = 64  # cancelled timers that may lie in the heap before it is swept
+
+
+class Timer:
+    """A call that is going to be made."""
+
+    __slots__ = ("_loop", "call", "when")
+
+    def __init__(self, loop: Loop, when: float, call: Callable[[], None]) -> None:
+        """Remember what to call, and when."""
+        self.when = when
+        self.call: Callable[[], None] | None = call
+        self._loop = loop
+
+    def cancel(self) -> None:
+        """Do not make the call. Harmless when it was made or cancelled already."""
+        if self.call is not None:
+            self.call = None
+            self._loop.forget_one()
+
+
+class Loop:
+    """Time and readiness for one colony. Not thread-safe: everything happens on the thread that runs it."""
+
+    def __init__(self) -> None:
+        """Open the selector."""
+        self._selector = DefaultSelector()
+        self._timers: list[tuple[float, int, Timer]] = []
+        self._cancelled = 0
+        self._serial = 0
+        self._running = False
+        self.now = monotonic
+
+    def fileno(self) -> int:
+        """Return a descriptor that is readable whenever :meth:`turn` has something to do now, deadlines apart.
+
+        Raises :class:`OSFailure` on systems whose selector has no descriptor (neither epoll nor kqueue).
+        """
+        fileno = getattr(self._selector, "fileno", None)
+        if fileno is None:
+            message = "cannot run inside another event loop: this system has neither epoll nor kqueue"
+            raise OSFailure(message)
+        number: int = fileno()
+        return number
+
+    def call_at(self, when: float, call: Callable[[], None]) -> Timer:
+        """Call once, not before ``when``; calls with equal times are made in the order they were asked for."""
+        timer = Timer(self, when, call)
+        self._serial += 1
+        heappush(self._timers, (when, self._serial, timer))
+        return timer
+
+    def call_soon(self, call: Callable[[], None]) -> Timer:
+        """Call once in the next turn."""
+        return self.call_at(self.now(), call)
+
+    def forget_one(self) -> None:
+        """Take note of a cancelled timer, and sweep them when they are many (for :meth:`Timer.cancel`)."""
+        self._cancelled += 1
+        if self._cancelled > MANY and self._cancelled * 2 > len(self._timers):
+            self._timers = [entry for entry in self._timers if entry[2].call is not None]
+            heapify(self._timers)
+            self._cancelled = 0
+
+    def watch(self, fd: int, call: Callable[[], None]) -> None:
+        """Call whenever ``fd`` can be read."""
+        self._selector.register(fd, EVENT_READ, call)
+
+    def watch_writes(self, fd: int, call: Callable[[], None]) -> None:
+        """Call whenever ``fd`` can be written."""
+        self._selector.register(fd, EVENT_WRITE, call)
+
+    def unwatch(self, fd: int) -> None:
+        """Stop watching. Has to be done before the descriptor is closed."""
+        self._selector.unregister(fd)
+
+    def deadline(self) -> float | None:
+        """Return when the next timer is due, or None."""
+        timers = self._timers
+        while timers and timers[0][2].call is None:
+            heappop(timers)
+            self._cancelled -= 1
+        return timers[0][0] if timers else None
+
+    def turn(self, timeout: float | None = 0.0) -> None:
+        """Wait for something, at most ``timeout`` seconds (None: until it comes), and make the calls it asks for."""
+        due = self.deadline()
+        if due is not None:
+            left = max(0.0, due - self.now())
+            timeout = left if timeout is None else min(timeout, left)
+        ready = self._selector.select(timeout)
+        watched = self._selector.get_map()
+        for key, _ in ready:
+            # A call made earlier in this turn may have closed this descriptor, or reused its number.
+            if watched.get(key.fd) is key:
+                key.data()
+        self._make_due_calls()
+
+    def _make_due_calls(self) -> None:
+        now = self.now()
+        last = self._serial  # timers made by these calls wait for the next turn, so no call can starve the rest
+        timers = self._timers
+        while timers and timers[0][0] <= now and timers[0][1] <= last:
+            _, _, timer = heappop(timers)
+            call, timer.call = timer.call, None
+            if call is None:
+                self._cancelled -= 1
+            else:
+                call()
+            timers = self._timers
+
+    def run(self) -> None:
+        """Turn until :meth:`stop` is called."""
+        self._running = True
+        while self._running:
+            self.turn(None)
+
+    def stop(self) -> None:
+        """End :meth:`run` after this turn."""
+        self._running = False
+
+    def close(self) -> None:
+        """Give the selector back. What is still watched stays open."""
+        self._timers.clear()
+        self._selector.close()

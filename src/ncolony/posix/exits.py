@@ -1,0 +1,118 @@
+"""Learns when child processes are gone, and reaps them: those asked about, and no others.
+
+A pidfd becomes readable when its process has ended; nothing is ever polled, and no signal can be lost or merged. Kernels
+without pidfds (before 5.3, and some sandboxes) get :class:`SigchldExits`, which looks at each of its processes when
+SIGCHLD comes.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+    from typing import Protocol
+
+    from ncolony.ports import Loop
+
+    Gone = Callable[[int, bool], None]
+
+    class Exits(Protocol):
+        """Watches child processes."""
+
+        def watch(self, pid: int, gone: Gone) -> None:
+            """Reap the child ``pid`` once it has ended, and call ``gone`` with its status and whether it dumped core.
+
+            Raises OSError where the system has no room to watch one more.
+            """
+
+
+def has_pidfds() -> bool:
+    """Tell whether this kernel has pidfds."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
+class PidfdExits:
+    """Watches children through pidfds."""
+
+    def __init__(self, loop: Loop) -> None:
+        """Watch on ``loop``."""
+        self._loop = loop
+
+    def watch(self, pid: int, gone: Gone) -> None:
+        """See :class:`Exits`. The child may have ended already."""
+        pidfd = os.pidfd_open(pid)
+
+        def look() -> None:
+            ended = reap(pid)
+            if ended is not None:
+                self._loop.unwatch(pidfd)
+                os.close(pidfd)
+                gone(*ended)
+
+        self._loop.watch(pidfd, look)
+
+
+class SigchldExits:
+    """Watches children through SIGCHLD, with one look at each of them when it comes."""
+
+    def __init__(self, loop: Loop) -> None:
+        """Watch on ``loop``. Has to be made on the main thread, and after any other user of SIGCHLD."""
+        self._children: dict[int, Gone] = {}
+        self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._before = signal.signal(signal.SIGCHLD, self._caught)
+        self._loop = loop
+        loop.watch(self._read, self._look)
+
+    def watch(self, pid: int, gone: Gone) -> None:
+        """See :class:`Exits`. The child may have ended already, so a look is taken in any case."""
+        self._children[pid] = gone
+        self._wake()
+
+    def close(self) -> None:
+        """Give SIGCHLD back."""
+        signal.signal(signal.SIGCHLD, self._before)
+        self._loop.unwatch(self._read)
+        os.close(self._read)
+        os.close(self._write)
+
+    def _caught(self, number: int, frame: FrameType | None) -> None:
+        self._wake()
+        if callable(self._before):
+            self._before(number, frame)
+
+    def _wake(self) -> None:
+        try:
+            os.write(self._write, b"!")
+        except BlockingIOError:
+            pass  # a look is due already
+
+    def _look(self) -> None:
+        os.read(self._read, 65536)
+        for pid, gone in list(self._children.items()):
+            ended = reap(pid)
+            if ended is not None:
+                del self._children[pid]
+                gone(*ended)
+
+
+def reap(pid: int) -> tuple[int, bool] | None:
+    """Reap the child ``pid`` if it has ended: its status, and whether it dumped core. None: it lives."""
+    try:
+        reaped, wait_status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        # Somebody in this process waits for any child and was quicker; the status is lost, the end is not.
+        return UNKNOWN_STATUS, False
+    if reaped == 0:
+        return None
+    return os.waitstatus_to_exitcode(wait_status), os.WCOREDUMP(wait_status)
+
+
+UNKNOWN_STATUS = 255

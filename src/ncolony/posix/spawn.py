@@ -1,0 +1,208 @@
+"""Starts processes: by posix_spawn, which costs the same however large the supervisor is and is safe beside threads.
+
+Each gets a session of its own, an empty signal mask, every signal at its default, and no descriptor but 0, 1 and 2.
+Working directory, umask and limit on open files are inherited at the moment of the spawn, so they are set around it.
+What a plain spawn cannot give, another user, goes through launcher.py, whose report says whether the program came to
+life.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+from ncolony.core.states import Ended, Spawned, SpawnFailed
+from ncolony.posix.descriptors import FileLimit
+from ncolony.posix.execs import CannotExecute, find, why, why_not_there
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ncolony.core.launch import Launch
+    from ncolony.ports import Fact, Loop
+    from ncolony.posix.exits import Exits
+
+PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+LAUNCHER = f"import sys; sys.path.insert(0, {PACKAGE_ROOT!r}); from ncolony.posix.launcher import main; main(sys.argv[1:])"
+REPORT_FD = 3
+
+
+class Child:
+    """A process that was asked for."""
+
+    __slots__ = ("pid",)
+
+    def __init__(self) -> None:
+        """Begin without a process."""
+        self.pid: int | None = None
+
+    def signal(self, number: int, scope: str) -> None:
+        """Send a signal to the group or to the process alone; nothing happens when it is gone.
+
+        Safe against reused pids: ``pid`` is forgotten in the same call that reaps the process.
+        """
+        if self.pid is None:
+            return
+        try:
+            if scope == "group":
+                os.killpg(self.pid, number)
+            else:
+                os.kill(self.pid, number)
+        except (ProcessLookupError, PermissionError):
+            pass  # it has changed its group, or its user for one that is not ours to signal
+
+
+class PosixSpawner:
+    """Starts processes and watches over their ends."""
+
+    def __init__(self, loop: Loop, exits: Exits, limit: FileLimit) -> None:
+        """Start processes that are reaped by ``exits``; they get the limit on open files that ``limit`` has kept."""
+        self._loop = loop
+        self._exits = exits
+        self._limit = limit
+        self._null = os.open(os.devnull, os.O_RDONLY)
+
+    def close(self) -> None:
+        """Give back what is held open."""
+        os.close(self._null)
+
+    def spawn(self, launch: Launch, tell: Callable[[Fact], None]) -> Child:
+        """Start a process, and ``tell`` what becomes of it: Spawned or SpawnFailed, and after Spawned one Ended."""
+        child = Child()
+        try:
+            if launch.uid is None and launch.gid is None:
+                self._plain(launch, child, tell)
+            else:
+                self._launched(launch, child, tell)
+        except CannotExecute as failure:
+            tell(SpawnFailed(launch.run, str(failure)))
+        return child
+
+    def _plain(self, launch: Launch, child: Child, tell: Callable[[Fact], None]) -> None:
+        with _Surroundings(launch):
+            path = find(launch.args[0], launch.env.get("PATH"))
+            pid = self._start(path, launch.args, launch, [])
+        self._watch(pid, child, launch.run, tell)
+        child.pid = pid
+        tell(Spawned(launch.run, pid))
+
+    def _start(self, path: str, args: tuple[str, ...], launch: Launch, actions: list[tuple[int, int, int]]) -> int:
+        standard = [
+            (os.POSIX_SPAWN_DUP2, self._null, 0),
+            (os.POSIX_SPAWN_DUP2, launch.stdout, 1),
+            (os.POSIX_SPAWN_DUP2, launch.stderr, 2),
+        ]
+        try:
+            with self._limit:
+                return os.posix_spawn(
+                    path,
+                    args,
+                    launch.env,
+                    file_actions=standard + actions,
+                    setsid=True,
+                    setsigmask=(),
+                    setsigdef=_ALL_SIGNALS,
+                )
+        except OSError as error:
+            raise CannotExecute(why(error, path)) from None
+
+    def _watch(self, pid: int, child: Child, run: int, tell: Callable[[Fact], None]) -> None:
+        def gone(status: int, core: bool) -> None:  # noqa: FBT001 - the port's signature
+            child.pid = None
+            tell(Ended(run, status, core))
+
+        try:
+            self._exits.watch(pid, gone)
+        except OSError as error:
+            # It cannot be supervised, so it must not live. Waiting is short: nothing survives SIGKILL here.
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise CannotExecute(f"cannot watch over its process: {error.strerror}") from None
+
+    def _launched(self, launch: Launch, child: Child, tell: Callable[[Fact], None]) -> None:
+        try:
+            read, write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            raise CannotExecute(why(error, launch.args[0])) from None
+        try:
+            pid = self._start(sys.executable, _launcher_arguments(launch), launch, _as_report(write))
+            report = _Report(self._loop, read, launch.run, pid, child, tell)
+        except CannotExecute:
+            os.close(read)
+            raise
+        finally:
+            os.close(write)
+        self._watch(pid, child, launch.run, report.after_report)
+
+
+class _Report:
+    """Reads a launcher's report: nothing and the end when the program came to life, the reason when it did not."""
+
+    def __init__(
+        self, loop: Loop, fd: int, run: int, pid: int, child: Child, tell: Callable[[Fact], None]
+    ) -> None:
+        self._loop, self._fd, self._run, self._pid, self._child, self._tell = loop, fd, run, pid, child, tell
+        self._open = True
+        self._failed = False
+        loop.watch(fd, self._read)
+
+    def _read(self) -> None:
+        if not self._open:
+            return
+        self._open = False
+        words = os.read(self._fd, 4096)
+        self._loop.unwatch(self._fd)
+        os.close(self._fd)
+        self._failed = bool(words)
+        if words:
+            self._tell(SpawnFailed(self._run, words.decode("utf-8", "replace")))
+        else:
+            self._child.pid = self._pid
+            self._tell(Spawned(self._run, self._pid))
+
+    def after_report(self, fact: Fact) -> None:
+        """Pass the process's end on, once it is known whether the program ever lived in it."""
+        self._read()
+        if not self._failed:
+            self._tell(fact)
+
+
+class _Surroundings:
+    """The working directory and umask that a process inherits, set for the moment of its spawn."""
+
+    def __init__(self, launch: Launch) -> None:
+        self._cwd, self._umask = launch.cwd, launch.umask
+        self._home = -1
+
+    def __enter__(self) -> None:
+        if self._cwd is not None:
+            self._home = os.open(".", os.O_PATH | os.O_CLOEXEC)
+            try:
+                os.chdir(self._cwd)
+            except OSError as error:
+                os.close(self._home)
+                raise CannotExecute(why_not_there(error, self._cwd)) from None
+        if self._umask is not None:
+            self._umask = os.umask(self._umask)
+
+    def __exit__(self, *_: object) -> None:
+        if self._umask is not None:
+            os.umask(self._umask)
+        if self._home >= 0:
+            os.fchdir(self._home)
+            os.close(self._home)
+
+
+def _launcher_arguments(launch: Launch) -> tuple[str, ...]:
+    given = (launch.uid, launch.gid, launch.umask, launch.cwd)
+    words = ("-" if value is None else str(value) for value in given)
+    return (sys.executable, "-I", "-S", "-c", LAUNCHER, str(REPORT_FD), *words, *launch.args)
+
+
+def _as_report(write: int) -> list[tuple[int, int, int]]:
+    return [(os.POSIX_SPAWN_DUP2, write, REPORT_FD)]
+
+
+_ALL_SIGNALS = tuple(sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}))

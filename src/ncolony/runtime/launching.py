@@ -1,0 +1,38 @@
+"""What a process is started with: its environment, worked out from its program."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ncolony.core.program import Program
+
+# What a service manager tells the supervisor alone. Passed on, a program would report its readiness, answer a watchdog
+# or take over sockets in the supervisor's name.
+NOT_FOR_CHILDREN = frozenset((
+    "JOURNAL_STREAM", "LISTEN_FDNAMES", "LISTEN_FDS", "LISTEN_PID", "LISTEN_PIDFDID", "MAINPID", "MANAGERPID",
+    "NOTIFY_SOCKET", "SYSTEMD_EXEC_PID", "WATCHDOG_PID", "WATCHDOG_USEC",
+))  # fmt: skip
+
+
+def inherited(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what of the supervisor's environment programs may get."""
+    return {name: value for name, value in environ.items() if name not in NOT_FOR_CHILDREN}
+
+
+def environment(program: Program, number: int, mark: str, inherit: Mapping[str, str]) -> dict[str, str]:
+    """Return the whole environment of one process.
+
+    ``inherit``: from :func:`inherited`; ``mark`` goes into NCOLONY_RUN and is like no other run's.
+    """
+    if program.env_inherit is None:
+        env = dict(inherit)
+    else:
+        env = {name: inherit[name] for name in program.env_inherit if name in inherit}
+    env.update(program.env)
+    env["NCOLONY_CONFIG"] = program.text
+    env["NCOLONY_NAME"] = program.name
+    env["NCOLONY_INSTANCE"] = str(number)
+    env["NCOLONY_RUN"] = mark
+    return env
