@@ -6,7 +6,7 @@ Only type checkers import this module; at run time nothing pays for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol  # noqa: TID253 - see above
 
 from ncolony.core.events import Event
 from ncolony.core.launch import Launch
@@ -33,6 +33,9 @@ class Loop(Protocol):
 
     def watch(self, fd: int, call: Callable[[], None]) -> None:
         """Call whenever ``fd`` can be read."""
+
+    def watch_writes(self, fd: int, call: Callable[[], None]) -> None:
+        """Call whenever ``fd`` can be written."""
 
     def unwatch(self, fd: int) -> None:
         """Stop that. Has to be done before the descriptor is closed."""

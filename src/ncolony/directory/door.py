@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from ncolony.core.record import record
 from ncolony.directory.conf import SETTLED, Conf
 from ncolony.directory.messages import Messages, RestartGroup, RestartOne
 from ncolony.posix.watch import CannotWatch, DirectoryWatch
@@ -24,29 +25,30 @@ if TYPE_CHECKING:
 SLICE = 16  # files between two turns of the loop, so that the first programs start while the rest is being read
 
 
+@record
+class Places:
+    """Where a colony is described."""
+
+    config: str
+    messages: str
+    frequency: float
+    """Seconds between two looks at what cannot be watched."""
+    defaults: Defaults
+
+
 class Door:
     """One colony's directories."""
 
-    def __init__(
-        self,
-        loop: Loop,
-        supervisor: Supervisor,
-        report: Callable[[str], None],
-        *,
-        config: str,
-        messages: str,
-        frequency: float,
-        defaults: Defaults,
-    ) -> None:
-        """Read nothing yet; see :meth:`open`. ``frequency``: seconds between two looks at what cannot be watched."""
+    def __init__(self, loop: Loop, supervisor: Supervisor, places: Places, report: Callable[[str], None]) -> None:
+        """Read nothing yet; see :meth:`open`. What people should know goes to ``report``."""
         self._loop = loop
         self._supervisor = supervisor
         self._report = report
-        self._frequency = frequency
-        self._conf = Conf(config, defaults, report)
-        self._messages = Messages(messages, self._handle, report)
+        self._frequency = places.frequency
+        self._conf = Conf(places.config, places.defaults, report)
+        self._messages = Messages(places.messages, self._handle, report)
         self._watch: DirectoryWatch | None = None
-        self._watched: dict[str, bool] = {config: False, messages: False}
+        self._watched = {places.config: False, places.messages: False}
         self._changed: dict[str, None] = {}
         """Names to look at, in order."""
         self._unsettled: set[str] = set()
@@ -80,7 +82,7 @@ class Door:
             self._watch.close()
             self._watch = None
 
-    # Work, a slice at a time --------------------------------------------------------------------------------------------
+    # Work, a slice at a time ------------------------------------------------------------------------------------
 
     def _schedule(self) -> None:
         if self._work is None:
@@ -152,7 +154,7 @@ class Door:
         else:
             self._supervisor.restart_all(self._opened_at)
 
-    # Watching -------------------------------------------------------------------------------------------------------------
+    # Watching ---------------------------------------------------------------------------------------------------
 
     def _begin_to_watch(self) -> None:
         for path, call in ((self._conf.path, self._conf_changed), (self._messages.path, self._messages_changed)):

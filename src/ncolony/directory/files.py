@@ -43,17 +43,25 @@ def read(path: str) -> Content | Unreadable | Gone:
         return Unreadable(f"a file that cannot be opened ({error.strerror})", stamp(path))
     try:
         status = os.fstat(fd)
-        if stat.S_ISDIR(status.st_mode):
-            return Unreadable("a directory", _stamp(status))
-        if not stat.S_ISREG(status.st_mode):
-            return Unreadable("something that is not a regular file", _stamp(status))
-        if status.st_size > MAX_BYTES:
-            return Unreadable(f"{status.st_size} bytes, more than {MAX_BYTES}", _stamp(status))
+        unusable = _unusable(status)
+        if unusable:
+            return Unreadable(unusable, _stamp(status))
         return Content(_read_all(fd), _stamp(status), status.st_mtime)
     except OSError as error:
         return Unreadable(f"a file that cannot be read ({error.strerror})", 0)
     finally:
         os.close(fd)
+
+
+def _unusable(status: os.stat_result) -> str | None:
+    """Say why a file is not worth reading, or None."""
+    if stat.S_ISDIR(status.st_mode):
+        return "a directory"
+    if not stat.S_ISREG(status.st_mode):
+        return "something that is not a regular file"
+    if status.st_size > MAX_BYTES:
+        return f"{status.st_size} bytes, more than {MAX_BYTES}"
+    return None
 
 
 def stamp(path: str) -> int:

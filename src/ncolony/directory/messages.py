@@ -1,4 +1,4 @@
-"""The directory of messages: requests that are taken in name order, and put aside with a reason when they are no use."""
+"""The directory of messages: requests taken in name order, put aside with a reason when they are no use."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Messages:
     """One directory of messages."""
 
     def __init__(self, path: str, handle: Callable[[Request], None], report: Callable[[str], None]) -> None:
-        """Hand requests to ``handle``, which raises Refused for what cannot be done; tell ``report`` what went wrong."""
+        """Hand requests to ``handle``, which raises Refused for what cannot be done; ``report`` hears of those."""
         self.path = path
         self._handle = handle
         self._report = report

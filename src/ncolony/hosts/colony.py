@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ncolony.core.words import Narrator
-from ncolony.directory.door import Door
+from ncolony.directory.door import Door, Places
 from ncolony.posix.channels import PipeChannels
 from ncolony.posix.descriptors import FileLimit, keep_private
 from ncolony.posix.exits import PidfdExits, SigchldExits, has_pidfds
@@ -59,15 +59,8 @@ class Colony:
             inherit=inherited(os.environ),
             observers=observers,
         )
-        self._door = Door(
-            loop,
-            self._supervisor,
-            say,
-            config=settings.config,
-            messages=settings.messages,
-            frequency=settings.frequency,
-            defaults=settings.defaults(),
-        )
+        places = Places(settings.config, settings.messages, settings.frequency, settings.defaults())
+        self._door = Door(loop, self._supervisor, places, say)
 
     def start(self) -> None:
         """Start the programs and serve the directories."""

@@ -40,7 +40,13 @@ class Options(UsageOptions):
     """The command line of ``twist ncolony``."""
 
     optParameters = [  # noqa: RUF012 - as Twisted wants it
-        [option.name, option.short or None, option.default, f"{option.meaning}.", None if option.default is None else seconds]
+        [
+            option.name,
+            option.short or None,
+            option.default,
+            f"{option.meaning}.",
+            None if option.default is None else seconds,
+        ]
         for option in OPTIONS
     ]
 
@@ -53,7 +59,9 @@ class Options(UsageOptions):
             self.settings = settings({option.name: self[option.name] for option in OPTIONS})
         except (UsageError, ConfigError) as error:
             words = " ".join(str(error).split())
-            sys.stderr.write(f"ncolony: {words if words.startswith('cannot') else f'cannot read the options: {words}'}\n")
+            sys.stderr.write(
+                f"ncolony: {words if words.startswith('cannot') else f'cannot read the options: {words}'}\n"
+            )
             raise SystemExit(2) from None
 
 

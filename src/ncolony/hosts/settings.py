@@ -1,4 +1,4 @@
-"""The options of both hosts: one declaration each, for the command line, for Twisted, and for the reference in docs/."""
+"""The options of both hosts: one declaration each, for the command line, for Twisted and for the reference."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_SECONDS = 100 * 365 * 86400.0
+DIRECTORIES = {"config": os.R_OK | os.X_OK, "messages": os.R_OK | os.W_OK | os.X_OK, "pid": os.W_OK | os.X_OK}
 
 
 @record
@@ -79,7 +80,7 @@ def settings(values: Mapping[str, object]) -> Settings:
     Directories become absolute, as a host may change its own. Raises :class:`ConfigError`.
     """
     given = {name: value for name, value in values.items() if value is not None}
-    for name, wish in (("config", os.R_OK | os.X_OK), ("messages", os.R_OK | os.W_OK | os.X_OK), ("pid", os.W_OK | os.X_OK)):
+    for name, wish in DIRECTORIES.items():
         if name in given:
             given[name] = _directory(name, str(given[name]), wish)
         elif name != "pid":
@@ -98,7 +99,8 @@ def settings(values: Mapping[str, object]) -> Settings:
 
 def _directory(name: str, path: str, wish: int) -> str:
     if not os.path.isdir(path):
-        what = "that is not a directory" if os.path.exists(path) else f"there is no such directory; mkdir {path!r} first"
+        missing = f"there is no such directory; mkdir {path!r} first"
+        what = "that is not a directory" if os.path.exists(path) else missing
         message = f"cannot use --{name} {path!r}: {what}"
         raise ConfigError(message)
     if not os.access(path, wish):

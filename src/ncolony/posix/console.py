@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ncolony.loop import Loop
+    from ncolony.ports import Loop
 
 ATOMIC = 4096  # bytes that a pipe which polls as writable takes without waiting (PIPE_BUF)
 MAX_BACKLOG = 1 << 20

@@ -1,8 +1,8 @@
 """Learns when child processes are gone, and reaps them: those asked about, and no others.
 
-A pidfd becomes readable when its process has ended; nothing is ever polled, and no signal can be lost or merged. Kernels
-without pidfds (before 5.3, and some sandboxes) get :class:`SigchldExits`, which looks at each of its processes when
-SIGCHLD comes.
+A pidfd becomes readable when its process has ended; nothing is ever polled, and no signal can be lost or merged.
+Kernels without pidfds (before 5.3, and some sandboxes) get :class:`SigchldExits`, which looks at each of its processes
+when SIGCHLD comes.
 """
 
 from __future__ import annotations

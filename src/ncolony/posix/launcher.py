@@ -1,7 +1,8 @@
 """Stands between the supervisor and a program that needs more than a plain spawn: another user or group.
 
-:func:`main` runs in an interpreter of its own (``python -I -S``), which is the very process that becomes the program. Looks users up itself, since such a question may take long to answer (LDAP) and the supervisor
-must not wait. When it fails it says so on REPORT_FD; when it succeeds the exec closes that descriptor.
+:func:`main` runs in an interpreter of its own (``python -I -S``), which is the very process that becomes the program.
+It looks users up itself, since such a question may take long to answer (LDAP) and the supervisor must not wait. When it
+fails it says so on the report's descriptor; when it succeeds the exec closes that.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def main(argv: Sequence[str]) -> None:
     try:
         _become(argv[1], argv[2], argv[3], argv[4])
         _execute(list(argv[5:]))
-    except Exception as error:  # whatever it is, the supervisor has to hear it
+    except Exception as error:  # noqa: BLE001 - whatever it is, the supervisor has to hear it
         os.write(report, str(error).encode("utf-8", "replace")[:4000])
     os._exit(FAILED)
 
@@ -124,4 +125,3 @@ def _exact_environment() -> dict[bytes, bytes]:
     except OSError:
         return dict(os.environb)
     return dict(entry.split(b"=", 1) for entry in entries if b"=" in entry)
-

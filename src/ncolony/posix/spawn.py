@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from ncolony.posix.exits import Exits
 
 PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-LAUNCHER = f"import sys; sys.path.insert(0, {PACKAGE_ROOT!r}); from ncolony.posix.launcher import main; main(sys.argv[1:])"
+LAUNCHER = f"""import sys
+sys.path.insert(0, {PACKAGE_ROOT!r})
+from ncolony.posix.launcher import main
+main(sys.argv[1:])"""
 REPORT_FD = 3
 
 
@@ -140,9 +143,7 @@ class PosixSpawner:
 class _Report:
     """Reads a launcher's report: nothing and the end when the program came to life, the reason when it did not."""
 
-    def __init__(
-        self, loop: Loop, fd: int, run: int, pid: int, child: Child, tell: Callable[[Fact], None]
-    ) -> None:
+    def __init__(self, loop: Loop, fd: int, run: int, pid: int, child: Child, tell: Callable[[Fact], None]) -> None:
         self._loop, self._fd, self._run, self._pid, self._child, self._tell = loop, fd, run, pid, child, tell
         self._open = True
         self._failed = False

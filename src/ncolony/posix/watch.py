@@ -124,5 +124,3 @@ def _file_system(path: str) -> str | None:
     except (OSError, IndexError):
         return None
     return kinds[-1] if kinds else None
-
-
