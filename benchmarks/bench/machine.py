@@ -1,0 +1,93 @@
+"""Where the figures come from: the machine, the interpreter, and how busy others keep them."""
+
+import datetime as dt
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import time
+from pathlib import Path
+
+from bench.contestants import environment
+from bench.errors import BenchError
+
+PASSES = 15
+BUSY_PERCENT = 15
+LOOK_S = 0.5
+ASK = """
+import importlib.metadata as m, json, platform
+def version(name):
+    try: return m.version(name)
+    except m.PackageNotFoundError: return "not installed"
+print(json.dumps({"Python": platform.python_version(), "ncolony": version("ncolony"), "Twisted": version("Twisted")}))
+"""
+
+
+class BusyCpu:
+    """How much of the machine's CPU time was used, by anyone or by its host, since this was made."""
+
+    def __init__(self) -> None:
+        """Begin now."""
+        self._total, self._idle = _cpu_times()
+
+    def percent(self) -> float:
+        """Return 100 if every CPU was busy all the time."""
+        total, idle = _cpu_times()
+        return 100 * (1 - (idle - self._idle) / max(total - self._total, 1))
+
+
+def raise_descriptor_limit() -> None:
+    """Let everything measured have as many descriptors as we may: the same for all, and three thousand are needed."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def await_quiet(limit_s: float) -> None:
+    """Wait until the machine is nearly idle, but no longer than the limit: others may use it too."""
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        busy = BusyCpu()
+        time.sleep(LOOK_S)
+        if busy.percent() < BUSY_PERCENT:
+            return
+
+
+def python_pass_ms(python: str) -> float:
+    """Return the median time of `python -c pass`, the yardstick of a first child."""
+    return statistics.median(_one_pass_ms(python) for _ in range(PASSES))
+
+
+def facts(python: str) -> dict[str, str]:
+    """Return what a reader needs to know of the machine and of what was measured on it."""
+    try:
+        asked = subprocess.run([python, "-c", ASK], capture_output=True, text=True, check=True, env=environment())
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise BenchError(f'cannot run the interpreter "{python}": {error}') from error
+    return {
+        "date": dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "CPUs": f"{os.cpu_count()}, {_cpu_model()}",
+        "kernel": platform.release(),
+        "load": f"{os.getloadavg()[0]:.1f} at the start",
+        **json.loads(asked.stdout),
+    }
+
+
+def _one_pass_ms(python: str) -> float:
+    begin = time.monotonic()
+    subprocess.run([python, "-c", "pass"], check=True, env=environment())
+    return (time.monotonic() - begin) * 1000
+
+
+def _cpu_times() -> tuple[int, int]:
+    """All ticks, and those in which a CPU had nothing to do (idle or waiting for a disk)."""
+    ticks = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return sum(ticks), ticks[3] + ticks[4]
+
+
+def _cpu_model() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()

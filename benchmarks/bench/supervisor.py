@@ -1,0 +1,129 @@
+"""One supervisor under measurement: started, watched, signalled, and never left behind. Knows no figures."""
+
+import ctypes
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+
+from bench import procfs
+from bench.contestants import environment
+from bench.errors import BenchError
+from bench.records import Awaited, Record, Records
+
+GLANCE_S = 0.002
+"""How often the record file is looked at. What counts is the time in the record; this only costs CPU."""
+ENDED_BY_TERM = (0, -signal.SIGTERM, 128 + signal.SIGTERM)
+"""A clean end: by itself, or (Twisted) by the same signal once all is done."""
+TAIL = 600
+PR_SET_CHILD_SUBREAPER = 36
+
+
+class Supervisor:
+    """The process, the children it starts, and the end of both; use it in a with statement."""
+
+    def __init__(self, command: Sequence[str], records: Records, timeout: float) -> None:
+        """Start it; it runs, and its log is, where the records are."""
+        self.records = records
+        self._timeout = timeout
+        self._log = records.path.with_name("log")
+        with self._log.open("wb") as log:
+            self.started_ns = time.monotonic_ns()
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=records.path.parent,
+                env=environment(),
+                start_new_session=True,
+            )
+        self._pidfd = os.pidfd_open(self._process.pid)
+
+    def __enter__(self) -> "Supervisor":
+        """Nothing to do: it runs."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End whatever is left, the supervisor first, lest it start its children again."""
+        self._process.kill()
+        self._process.wait()
+        os.close(self._pidfd)
+        while left := _orphans():
+            _kill(left)
+            time.sleep(GLANCE_S)
+
+    def pids(self) -> set[int]:
+        """Return the supervisor's own processes: it and all below it that are no children of the colony."""
+        below = procfs.descendants(self._process.pid)
+        self.records.refresh()
+        return {self._process.pid} | (below - self.records.pids)
+
+    def await_starts(self, before: Mapping[int, int]) -> list[Record]:
+        """Wait until each index has noted a start with another pid than before; return these records as they came."""
+        awaited = Awaited(before)
+        deadline = time.monotonic() + self._timeout
+        while not awaited.take(self.records.refresh()):
+            if self._process.poll() is not None:
+                self._fail(f"exited with status {self._process.returncode}")
+            if time.monotonic() > deadline:
+                self._fail(f"had started {len(awaited.came)} of {awaited.total} after {self._timeout:g} s")
+            time.sleep(GLANCE_S)
+        return awaited.came
+
+    def kill_children(self, indices: Iterable[int]) -> tuple[int, list[Record]]:
+        """SIGKILL these children at once; return when, and their replacements' records."""
+        before = {index: self.records.latest[index].pid for index in indices}
+        now_ns = time.monotonic_ns()
+        _kill(before.values())
+        return now_ns, self.await_starts(before)
+
+    def stop(self) -> float:
+        """SIGTERM it; return how many seconds passed until it and all its children were gone."""
+        begin = time.monotonic()
+        self._process.send_signal(signal.SIGTERM)
+        if not select.select([self._pidfd], [], [], self._timeout)[0]:
+            self._fail(f"had not exited {self._timeout:g} s after SIGTERM")
+        status = self._process.wait()
+        deadline = begin + self._timeout
+        while left := _orphans():
+            if time.monotonic() > deadline:
+                self._fail(f"left {len(left)} processes behind after SIGTERM")
+            time.sleep(GLANCE_S)
+        took = time.monotonic() - begin
+        if status not in ENDED_BY_TERM:
+            self._fail(f"exited with status {status} after SIGTERM")
+        return took
+
+    def _fail(self, what: str) -> None:
+        tail = " ".join(self._log.read_text(errors="replace")[-TAIL:].split())
+        raise BenchError(f"{what}; its last words: {tail}" if tail else what)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of whatever loses its own below us: then nothing can be left behind, however deep it was."""
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise BenchError(f"cannot adopt orphans: {os.strerror(ctypes.get_errno())}")
+
+
+def _orphans() -> set[int]:
+    """Reap what has ended and return what has not. Only for when the supervisor has been waited for."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return set()
+    return procfs.descendants(os.getpid())
+
+
+def _kill(pids: Iterable[int]) -> None:
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
