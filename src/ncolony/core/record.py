@@ -10,6 +10,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FunctionType
     from typing import TypeVar
 
     from typing_extensions import dataclass_transform
@@ -36,10 +37,10 @@ def record(cls: type[T]) -> type[T]:
     names = tuple(cls.__dict__.get("__annotations__", None) or getattr(cls, "__annotations__", {}))
     defaults = {name: cls.__dict__[name] for name in names if name in cls.__dict__}
     body = {key: value for key, value in vars(cls).items() if key not in {*names, "__dict__", "__weakref__"}}
-    body.update(__slots__=names, _fields=names, _defaults=defaults, __match_args__=names)
+    body.update(__slots__=names, _fields=names, _defaults=defaults, __match_args__=names, __qualname__=cls.__qualname__)
     body.setdefault("__repr__", _repr)
     body.update(__eq__=_equal, __hash__=_hash, __setattr__=_frozen, __delattr__=_frozen, __reduce__=_reduce)
-    body["__init__"] = _initialiser(names, defaults)
+    body["__init__"] = _initialiser(cls.__qualname__, names, defaults)
     made: type[T] = type(cls.__name__, cls.__bases__, body)
     return made
 
@@ -52,13 +53,16 @@ def replace(old: T, **changes: object) -> T:
     return type(old)(**values)
 
 
-def _initialiser(names: tuple[str, ...], defaults: dict[str, object]) -> object:
+def _initialiser(owner: str, names: tuple[str, ...], defaults: dict[str, object]) -> object:
     """Compile an ``__init__`` as a dataclass has it: keyword or positional, one store a field."""
     parameters = ", ".join(f"{name}=_defaults[{name!r}]" if name in defaults else name for name in names)
     stores = "\n".join(f"    _store(self, {name!r}, {name})" for name in names) or "    pass"
-    scope: dict[str, object] = {}
+    scope: dict[str, FunctionType] = {}
     # Field names come from a class body, so nothing from outside reaches this.
-    exec(f"def __init__(self, {parameters}):\n{stores}\n", {"_store": object.__setattr__, "_defaults": defaults}, scope)
+    exec(  # noqa: S102
+        f"def __init__(self, {parameters}):\n{stores}\n", {"_store": object.__setattr__, "_defaults": defaults}, scope
+    )
+    scope["__init__"].__qualname__ = f"{owner}.__init__"  # Python names it when an argument is wrong
     return scope["__init__"]
 
 
