@@ -134,8 +134,7 @@ def unblocked(at: Moment) -> Step:
 
 
 def alive(at: Moment) -> Step:
-    """Go on with a living process: it is starting, or running at once where no readiness is asked for; it is stopped
-    where nobody wants it any more."""
+    """Count it as starting, or as running where no readiness is asked for; stop it where nobody wants it any more."""
     assert isinstance(at.given, Spawned)
     if at.instance.want == DOWN:
         return _stop(at, at.given.pid, want=DOWN)
@@ -196,8 +195,10 @@ def replace_it(at: Moment) -> Step:
 
 
 def unhealthy(at: Moment) -> Step:
-    """Send the stop signal; a new run follows when it is gone."""
-    return _stop(at, _pid(at), want=UP)
+    """Send the stop signal; a new run follows when it is gone, later where this one was short."""
+    assert isinstance(at.instance.state, Running)
+    short = at.now - at.instance.state.since < at.program.restart.threshold
+    return _stop(at, at.instance.state.pid, want=UP, attempt=at.instance.attempt + 1 if short else 0)
 
 
 def hurry(at: Moment) -> Step:
@@ -211,14 +212,12 @@ def hurry(at: Moment) -> Step:
 
 
 def gone(at: Moment) -> Step:
-    """Settle: stopped, or the next run where it is wanted up; give up where the attempts are spent."""
+    """Settle: stopped, or the next run, at once where it was asked for; after a failure later, or give up."""
     assert isinstance(at.given, Ended)
     if at.instance.want == DOWN:
         return _to(at, Stopped())
-    limit = at.program.restart.attempts
-    if limit is not None and at.instance.attempt >= limit:
-        return _to(at, Fatal(f"was not ready in time, {at.instance.attempt} times in a row"))
-    return again(at)
+    verdict = restarts.after_failures(at.program.restart, at.instance.attempt)
+    return _follow(at, verdict, "was not ready in time, or soon unhealthy")
 
 
 def kill(at: Moment) -> Step:

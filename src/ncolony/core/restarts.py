@@ -46,7 +46,13 @@ def after_run(policy: RestartPolicy, attempt: int, ran_for: float, status: int) 
 
 def after_failure(policy: RestartPolicy, attempt: int) -> Verdict:
     """Decide what follows a start that came to nothing; ``attempt`` such had gone before it."""
-    attempt += 1
+    return after_failures(policy, attempt + 1)
+
+
+def after_failures(policy: RestartPolicy, attempt: int) -> Verdict:
+    """Decide what follows ``attempt`` failures in a row; after none, the next run starts at once."""
+    if attempt == 0:
+        return Again(0.0, 0)
     if policy.attempts is not None and attempt >= policy.attempts:
         return GiveUp(attempt)
     return Again(delay(policy, attempt), attempt)

@@ -1,0 +1,120 @@
+"""The rules of the life cycle once more: in flat variables and plain words instead of a table.
+
+walks.py compares it with the table after every step, so that a wrong cell cannot hide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ncolony.core.program import TEMPORARY, TRANSIENT
+from ncolony.core.states import (
+    DOWN,
+    UP,
+    Ended,
+    Exited,
+    Fatal,
+    Instance,
+    Restart,
+    Running,
+    Start,
+    Starting,
+    Stop,
+    Stopped,
+)
+
+if TYPE_CHECKING:
+    from ncolony.core.program import Program
+    from ncolony.core.states import Input
+    from tests.core.kernel import Kernel, Process
+
+
+@dataclass
+class Expectation:
+    """What ought to be, by the rules and not by the table."""
+
+    program: Program
+    want: str = DOWN
+    failures: int = 0
+    runs: int = 0
+    settled: type | None = Stopped
+    """The state to rest in while there is no process; None: on the way up."""
+    earliest: float = 0.0
+    """When the next run may begin, and where it waits for that, must."""
+
+    def command(self, given: Input, kernel: Kernel, before: Instance, now: float) -> str | None:
+        """Take a command; return "refused" where it has to be."""
+        state = type(before.state)
+        if isinstance(given, Start) and state in (Starting, Running):
+            return "refused"
+        if isinstance(given, Stop) and state is Stopped:
+            return "refused"
+        process = kernel.process
+        if isinstance(given, Stop):
+            self.want, self.settled = DOWN, Stopped
+            if process is not None:
+                within = self.program.stop.timeout if given.within is None else given.within
+                patience = min(within, self.program.stop.timeout)
+                # SIGKILL may be on its way already, and is never put off.
+                process.doomed, process.kill_by = True, min(process.kill_by, now + patience)
+            return None
+        self.want, self.settled, self.failures, self.earliest = UP, None, 0, now
+        if isinstance(given, Restart) and process is not None:
+            self._doom(process, now)
+        return None
+
+    def _doom(self, process: Process, now: float) -> None:
+        process.doomed = True
+        process.kill_by = min(process.kill_by, now + self.program.stop.timeout)
+
+    def born(self, process: Process, now: float) -> None:
+        """A process is there."""
+        if self.want == DOWN:
+            self._doom(process, now)
+
+    def unready(self, process: Process, now: float) -> None:
+        """It was not ready in time."""
+        self.failures += 1
+        self._doom(process, now)
+
+    def unhealthy(self, process: Process, now: float) -> None:
+        """It was found to be unhealthy while it ran."""
+        self.failures = 0 if now - process.since >= self.program.restart.threshold else self.failures + 1
+        self._doom(process, now)
+
+    def failed(self, now: float) -> None:
+        """A start came to nothing."""
+        self.failures += 1
+        self.pause(now)
+
+    def ended(self, given: Ended, before: Instance, now: float) -> None:
+        """A process is gone."""
+        state = before.state
+        if isinstance(state, Running):
+            self._ran(given.status, now - state.since, now)
+        elif isinstance(state, Starting):
+            self.failed(now)
+        else:
+            self.pause(now)
+
+    def _ran(self, status: int, seconds: float, now: float) -> None:
+        rule = self.program.restart
+        good = rule.policy == TEMPORARY or (rule.policy == TRANSIENT and status in rule.ok_exits)
+        if good:
+            self.failures, self.settled = 0, Exited
+        elif seconds >= rule.threshold:
+            self.failures, self.earliest = 0, now
+        else:
+            self.failed(now)
+
+    def pause(self, now: float) -> None:
+        """Decide when the next run may begin after the failures there were."""
+        rule = self.program.restart
+        if self.want == DOWN:
+            return
+        if self.failures and rule.attempts is not None and self.failures >= rule.attempts:
+            self.settled = Fatal
+            return
+        wait = min(rule.min_delay * 2 ** (self.failures - 1), rule.max_delay) if self.failures else 0.0
+        self.earliest = now + wait

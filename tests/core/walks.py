@@ -1,0 +1,295 @@
+"""Random walks of one instance over a pretend kernel; any rule that is broken on the way raises."""
+
+from __future__ import annotations
+
+from math import inf
+from random import Random
+from signal import SIGKILL, SIGTERM
+from typing import TYPE_CHECKING
+
+from ncolony.core import lifecycle
+from ncolony.core.program import PERMANENT, TEMPORARY, TRANSIENT, Program, ReadyRule, RestartPolicy, StopPolicy
+from ncolony.core.states import (
+    DOWN,
+    UP,
+    Await,
+    Backoff,
+    DeadlinePassed,
+    Ended,
+    Exited,
+    Fatal,
+    Instance,
+    Killing,
+    Ready,
+    Refuse,
+    Restart,
+    Running,
+    Signal,
+    Spawn,
+    Spawned,
+    SpawnFailed,
+    Spawning,
+    Start,
+    Starting,
+    Stop,
+    Stopped,
+    Stopping,
+    Unblocked,
+    Unhealthy,
+    Waiting,
+    Warn,
+    deadline_of,
+    pid_of,
+)
+from tests.core.expectation import Expectation
+from tests.core.kernel import Kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ncolony.core.lifecycle import Moment, Step
+    from ncolony.core.states import Input, Output
+    from tests.core.kernel import Process
+
+    StepFunction = Callable[[Instance, Program, Input, float], Step]
+    Table = Mapping[tuple[type, type], Callable[[Moment], Step]]
+
+
+def step_by(table: Table) -> StepFunction:
+    """Return the core's ``step`` as it would be with another table."""
+
+    def step(instance: Instance, program: Program, given: Input, now: float) -> Step:
+        return table[type(instance.state), type(given)](lifecycle.Moment(instance, program, given, now))
+
+    return step
+
+
+class World:
+    """An instance, its kernel and what is expected of them, one step after the other."""
+
+    def __init__(self, dice: Random, step: StepFunction = lifecycle.step, program: Program | None = None) -> None:
+        """Begin stopped, with a program of chance unless one is given."""
+        self.dice = dice
+        self.step = step
+        self.program = program or some_program(dice)
+        self.kernel = Kernel(dice)
+        self.expected = Expectation(self.program)
+        self.instance = Instance()
+        self.deadlines: list[float] = []
+        self.exits = 0
+        self.waited = False
+
+    # Feeding ----------------------------------------------------------------------------------------------------------
+
+    def feed(self, given: Input) -> None:
+        """Do as the runtime does: drop what is stale, step, carry the outputs out; then look whether all is well."""
+        now, before = self.kernel.now, self.instance
+        if lifecycle.is_stale(before, given):
+            assert not isinstance(given, Ended | Spawned | SpawnFailed), (
+                "a fact that nobody will hear again was dropped"
+            )
+            return
+        self.waited = isinstance(before.state, Waiting)
+        refused = self._expect(given, before, now)
+        self.instance, outputs = self.step(before, self.program, given, now)
+        for output in outputs:
+            self._carry_out(output, given)
+        self._check_answer(given, before, outputs, refused=refused)
+        self._check_time(given, before)
+        self._check_state()
+
+    def _expect(self, given: Input, before: Instance, now: float) -> bool:
+        expected, process = self.expected, self.kernel.process
+        state = before.state
+        if isinstance(given, Start | Stop | Restart):
+            return expected.command(given, self.kernel, before, now) == "refused"
+        if isinstance(given, Spawned):
+            assert process is not None
+            expected.born(process, now)
+        elif isinstance(given, SpawnFailed) and expected.want == UP:
+            expected.failed(now)
+        elif isinstance(given, Ended):
+            self.exits += 1
+            expected.ended(given, before, now)
+        elif isinstance(given, Unhealthy) and isinstance(state, Running):
+            assert process is not None
+            expected.unhealthy(process, now)
+        elif isinstance(given, DeadlinePassed) and isinstance(state, Starting):
+            assert process is not None
+            if self.program.ready is not None and self.program.ready.after is None:
+                expected.unready(process, now)
+        return False
+
+    def _carry_out(self, output: Output, given: Input) -> None:
+        if isinstance(output, Spawn):
+            self._check_spawn(output, given)
+            self.kernel.spawn(output.run)
+        elif isinstance(output, Signal):
+            process = self.kernel.process
+            if process is not None and output.number == SIGKILL:
+                assert self.kernel.now >= process.kill_by, "SIGKILL before its time"
+            self.kernel.signal(output.number, self.program)
+        elif isinstance(output, Await):
+            assert not self.waited, "asked to be told twice"
+            self.kernel.later(self.dice.choice((0.0, 0.25, 5.0)), "fact", Unblocked(self.instance.run))
+        elif isinstance(output, Warn):
+            assert isinstance(given, DeadlinePassed), "a warning at no occasion"
+            assert self.kernel.process is not None
+            assert self.kernel.process.killed, "called unkillable before anyone tried"
+
+    # What has to hold -------------------------------------------------------------------------------------------------
+
+    def _check_spawn(self, output: Spawn, given: Input) -> None:
+        assert self.expected.want == UP, "a start that nobody wants"
+        assert self.expected.settled is None, "a start after the policy said no"
+        assert self.kernel.now >= self.expected.earliest, "started again faster than the policy allows"
+        assert output.run == self.expected.runs + 1, "run numbers grow by one"
+        assert not self.program.needs or isinstance(given, Unblocked), "a start before what it needs was there"
+        self.expected.runs = output.run
+
+    def _check_answer(self, given: Input, before: Instance, outputs: tuple[Output, ...], *, refused: bool) -> None:
+        answers = [output for output in outputs if isinstance(output, Refuse)]
+        assert len(answers) == refused, f"{given!r} in {before!r} was answered by {outputs!r}"
+        if refused:
+            assert self.instance == before, "refused, and something changed all the same"
+        if isinstance(given, Ready) and isinstance(before.state, Starting):
+            assert isinstance(self.instance.state, Running), "ready, and not counted as running"
+        if isinstance(before.state, Killing) and isinstance(given, DeadlinePassed):
+            assert any(isinstance(output, Warn) for output in outputs), "a hanging process, and nobody was told"
+            assert Signal(SIGKILL) in outputs
+
+    def _check_time(self, given: Input, before: Instance) -> None:
+        state = self.instance.state
+        if isinstance(given, DeadlinePassed):
+            assert state != before.state, "the deadline came and nothing moved"
+        if isinstance(state, Starting | Stopping | Killing | Backoff):
+            assert self.kernel.now <= state.deadline < inf
+            self.deadlines.append(state.deadline)
+        if isinstance(state, Stopping):
+            process = self.kernel.process
+            assert process is not None
+            assert state.deadline == process.kill_by, "not the patience that was asked for"
+        if isinstance(state, Starting) and not isinstance(before.state, Starting):
+            rule = self.program.ready
+            assert rule is not None
+            assert state.deadline == self.kernel.now + (rule.timeout if rule.after is None else rule.after)
+
+    def _check_state(self) -> None:
+        instance, expected, process = self.instance, self.expected, self.kernel.process
+        assert instance.want == expected.want
+        assert instance.attempt == expected.failures
+        assert instance.run == expected.runs
+        assert pid_of(instance.state) == (process.pid if process else None), "the pid of a process that lives, or none"
+        assert isinstance(instance.state, Spawning) == (self.kernel.spawning is not None)
+        if process is not None:
+            assert process.doomed == process.told == isinstance(instance.state, Stopping | Killing)
+            assert process.killed == isinstance(instance.state, Killing)
+            if isinstance(instance.state, Running) and self.program.ready is not None:
+                assert self._may_be_ready(process)
+            if self.program.ready is None:
+                assert not isinstance(instance.state, Starting)
+        elif not self.kernel.occupied():
+            self._check_rest()
+
+    def _may_be_ready(self, process: Process) -> bool:
+        rule = self.program.ready
+        assert rule is not None
+        return process.ready or (rule.after is not None and self.kernel.now >= process.since + rule.after)
+
+    def _check_rest(self) -> None:
+        state, expected = self.instance.state, self.expected
+        if expected.settled is not None:
+            assert type(state) is expected.settled
+        elif isinstance(state, Waiting):
+            assert self.program.needs
+            assert self.kernel.awaits(self.instance.run), "it waits, and nobody will tell it that the wait is over"
+        else:
+            assert state == Backoff(expected.earliest), "neither waiting, nor running, nor done"
+
+    # Walking ----------------------------------------------------------------------------------------------------------
+
+    def happen(self) -> bool:
+        """Let the next thing happen: the kernel's, or the state's deadline. Returns False where nothing will."""
+        deadline = deadline_of(self.instance.state)
+        coming = self.kernel.coming
+        if deadline is not None and (not coming or deadline < coming[0][0]):
+            late = self.dice.choice((0.0, 0.0, 0.0, 0.25))
+            self.kernel.now = max(self.kernel.now, min(deadline + late, coming[0][0] if coming else inf))
+            self.feed(DeadlinePassed(deadline))
+            return True
+        if not coming:
+            return False
+        given = self.kernel.next()
+        if given is not None:
+            self.feed(given)
+        return True
+
+    def move(self) -> None:
+        """Take one step of chance."""
+        roll = self.dice.random()
+        if roll < 0.55:
+            self.happen()
+        elif roll < 0.85:
+            self.feed(self.dice.choice((Start(), Stop(), Restart(), Restart(), Stop(0.25), Stop(60.0))))
+        else:
+            self.feed(self._noise())
+
+    def _noise(self) -> Input:
+        """Return a fact that may come at any time: doubled, late, or from a run that is over."""
+        dice = self.dice
+        run = max(0, self.instance.run - dice.choice((0, 0, 0, 1)))
+        process = self.kernel.process
+        old = DeadlinePassed(dice.choice(self.deadlines or [0.0]))
+        if process is not None and process.run == run and dice.random() < 0.5:
+            return Unhealthy(run, "no answer") if dice.random() < 0.5 or not process.ready else Ready(run)
+        late: list[Input] = [old if lifecycle.is_stale(self.instance, old) else DeadlinePassed(-1.0)]
+        if not isinstance(self.instance.state, Waiting):
+            late.append(Unblocked(run))
+        if process is None or process.run != run:
+            late += [Ready(run), Unhealthy(run, "no answer"), Unhealthy(run, "no answer")]
+        return dice.choice(late)
+
+    def settle(self) -> None:
+        """End the walk with one last wish, and see that it comes true."""
+        self.kernel.friendly = True
+        wish = self.dice.choice((Start(), Stop(), Restart()))
+        self.feed(wish)
+        for _ in range(200):
+            if not self.happen():
+                break
+        # What a process of before the wish did may have been the end of it; the wish is then made again.
+        if not isinstance(wish, Stop) and isinstance(self.instance.state, Exited | Fatal):
+            self.feed(Start())
+            for _ in range(50):
+                self.happen()
+        assert self.instance.want == (DOWN if isinstance(wish, Stop) else UP)
+        assert isinstance(self.instance.state, Stopped if isinstance(wish, Stop) else Running), self.instance
+        assert self.exits == self.kernel.births - self.kernel.occupied(), "every end was heard of once"
+
+
+def some_program(dice: Random) -> Program:
+    """Return a program with a policy of chance."""
+    return Program(
+        name="web",
+        args=("web",),
+        restart=RestartPolicy(
+            policy=dice.choice((PERMANENT, PERMANENT, TRANSIENT, TEMPORARY)),
+            ok_exits=dice.choice(((0,), (0, 3), (0, -SIGTERM))),
+            threshold=dice.choice((1.0, 0.5, 10.0)),
+            min_delay=dice.choice((1.0, 0.25, 0.0)),
+            max_delay=dice.choice((2.0, 60.0)),
+            attempts=dice.choice((None, None, 1, 3)),
+        ),
+        stop=StopPolicy(timeout=dice.choice((5.0, 1.0, 0.0))),
+        ready=dice.choice((None, None, ReadyRule(after=2.0), ReadyRule(timeout=3.0))),
+        needs=dice.choice(((), (), (("db", "ready"),))),
+    )
+
+
+def walk(seed: int, step: StepFunction = lifecycle.step, moves: int = 30) -> World:
+    """Walk at random, and come to rest; any rule that is broken on the way raises."""
+    world = World(Random(seed), step)  # noqa: S311 (a walk that can be walked again)
+    for _ in range(moves):
+        world.move()
+    world.settle()
+    return world
