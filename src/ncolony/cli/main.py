@@ -1,0 +1,92 @@
+"""The command ``ncolony``: find the verb, import what serves it, and turn its number into an exit status.
+
+Exit statuses: 0 done, 1 failed, 2 a command line or a file that cannot be used, 4 no such program. This module knows
+nothing of what verbs do, and imports next to nothing: it is part of every command's time.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from ncolony import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130  # 130: what shells report of a program ended by SIGINT
+
+
+def _ctl(argv: list[str]) -> int:
+    from ncolony.cli import ctl
+
+    return ctl.main(argv)
+
+
+def _run(argv: list[str]) -> int:
+    from ncolony.cli import run as supervise
+
+    return supervise.main(argv)
+
+
+VERBS: dict[str, tuple[Callable[[list[str]], int], str]] = {
+    "run": (_run, "run a colony until told to stop"),
+    "ctl": (_ctl, "change a colony: add, remove and restart its programs, and show them"),
+}
+
+
+def main(argv: list[str]) -> int:
+    """Do what the words after ``ncolony`` say; return the exit status."""
+    verb = argv[0] if argv else ""
+    if verb in VERBS:
+        return VERBS[verb][0](argv[1:])
+    if verb in {"--help", "-h"}:
+        print(_help())
+        return DONE
+    if verb == "--version":
+        print(f"ncolony {__version__}")
+        return DONE
+    print(_complaint(verb), file=sys.stderr)
+    return USAGE
+
+
+def run() -> NoReturn:
+    """Be the program ``ncolony``."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # closed by whoever started us
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        status = main(sys.argv[1:])
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    except OSError as error:  # of our output: verbs tell theirs themselves
+        status = FAILED
+        if not isinstance(error, BrokenPipeError):  # that is a reader who had enough, `| head`
+            print(f"ncolony: cannot go on: {error.strerror}", file=sys.stderr)
+        if sys.stdout is not None:  # or Python tries to write the rest once more, and complains
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(status)
+
+
+def _help() -> str:
+    verbs = "\n".join(f"  {verb:<8}{about}" for verb, (_, about) in VERBS.items())
+    return (
+        f"usage: ncolony VERB ...\n\n{verbs}\n\n"
+        "  --help     this text; `ncolony VERB --help` tells about one\n"
+        "  --version  which version this is"
+    )
+
+
+def _complaint(verb: str) -> str:
+    if not verb:
+        return f"ncolony: cannot do anything without a verb\n\n{_help()}"
+    from ncolony.core.names import nearest
+    from ncolony.ctllib import quoted
+
+    near = nearest(verb, list(VERBS))
+    hint = f"did you mean {near}?" if near else "`ncolony --help` lists them"
+    return f"ncolony: cannot do {quoted(verb)}: there is no such verb; {hint}"
