@@ -1,0 +1,193 @@
+"""``twist ncolony-scheduler``: runs one command again and again, as a program of a colony or by itself.
+
+    python -m twisted ncolony-scheduler --arg=echo --arg=hello --frequency=10 --timeout=5 --grace=10
+
+When it starts and ends runs, schedule.py says. The command gets the scheduler's environment, NCOLONY_… included, as it
+belongs to the same program; but not what a service manager told the scheduler alone (NOTIFY_SOCKET, LISTEN_FDS and
+their like). Its standard input is /dev/null; its output goes line by line into Twisted's log.
+
+Told to stop, the scheduler gives a running command the grace, but 3 seconds at most, before SIGKILL, and ends when it
+is gone. Killed with SIGKILL, it can do nothing, and its command lives on: so a colony's ``--killtime``, 5 seconds by
+default, has to be above 3 where commands may be slow to end.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger, LogLevel
+from twisted.python.usage import Options as UsageOptions
+
+from ncolony.core.errors import ConfigError
+from ncolony.core.keys import Mismatch, a_duration
+from ncolony.loop import Loop
+from ncolony.posix.channels import PipeChannels
+from ncolony.posix.console import readable
+from ncolony.posix.descriptors import FileLimit, keep_private
+from ncolony.posix.exits import SigchldExits, has_pidfds
+from ncolony.posix.spawn import PosixSpawner
+from ncolony.programs.bridge import Bridge, installed_reactor
+from ncolony.programs.runner import Runner
+from ncolony.programs.schedule import Job
+from ncolony.programs.sessions import SessionExits, SessionSpawner
+from ncolony.programs.usage import bad_options_end
+from ncolony.runtime.launching import inherited
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ncolony.programs.bridge import Reactor
+    from ncolony.programs.schedule import Say
+
+NAME = "ncolony-scheduler"
+DEFAULT_GRACE = 5.0
+SHORTEST = 0.001  # seconds
+
+log = Logger(namespace=NAME)
+
+
+class Options(UsageOptions):
+    """The command line of ``twist ncolony-scheduler``."""
+
+    synopsis = "--arg=COMMAND [--arg=ARGUMENT ...] --frequency=SECONDS [--timeout=SECONDS] [--grace=SECONDS]"
+    longdesc = "Runs a command at once and then at every period, never twice at a time. Seconds may have fractions."
+    optParameters = [  # noqa: RUF012 - as Twisted wants it
+        ["frequency", None, None, "The period: seconds from one start to the next."],
+        ["timeout", None, None, "How long a run may take before it gets SIGTERM (default: as long as it likes)."],
+        ["grace", None, None, f"How long after SIGTERM it gets SIGKILL (default: {DEFAULT_GRACE:g})."],
+    ]
+
+    job: Job
+
+    def __init__(self) -> None:
+        """Begin with no words."""
+        super().__init__()
+        self._words: list[str] = []
+
+    def opt_arg(self, word: str) -> None:
+        """The command, then its arguments: one --arg for each word."""
+        self._words.append(word)
+
+    def parseArgs(self, *words: str) -> None:
+        """Refuse words that belong to no option."""
+        if words:
+            raise ConfigError(f"cannot use {words[0]!r}: each word of the command has to be given as --arg=WORD")
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Read the command line. One that is no use ends the process: one line on standard error, status 2."""
+        with bad_options_end(NAME):
+            super().parseOptions(options)
+            self.job = _job(self._words, self)
+
+
+def _job(words: Sequence[str], given: dict[str, str | None]) -> Job:
+    """Make the job of a command line. Raises :class:`ConfigError` with all that is wrong with it."""
+    wrong: list[str] = []
+    if not words or not words[0]:
+        wrong.append("cannot run without a command: give it, --arg=COMMAND, and each argument, --arg=ARGUMENT")
+    every = _seconds("frequency", given["frequency"], SHORTEST, wrong)
+    if given["frequency"] is None:
+        wrong.append("cannot run without --frequency: give the period, --frequency=SECONDS")
+    timeout = _seconds("timeout", given["timeout"], SHORTEST, wrong)
+    grace = _seconds("grace", given["grace"], 0.0, wrong)
+    if wrong or every is None:
+        raise ConfigError("; ".join(wrong))
+    return Job(tuple(words), every, timeout, DEFAULT_GRACE if grace is None else grace)
+
+
+def _seconds(option: str, text: str | None, least: float, wrong: list[str]) -> float | None:
+    """Read an option's number of seconds, if it is there; what is wrong with it is added to ``wrong``."""
+    if text is None:
+        return None
+    try:
+        try:
+            value = a_duration(float(text))
+        except ValueError:
+            value = a_duration(text)  # "500ms", "2m", as in a colony's files
+        if value >= least:
+            return value
+    except Mismatch:
+        pass
+    wrong.append(f"cannot use --{option} {text!r}: wanted a number of seconds, at least {least:g}")
+    return None
+
+
+def makeService(options: Options) -> SchedulerService:
+    """Make the service that runs the job of a command line."""
+    return SchedulerService(options.job)
+
+
+class SchedulerService(Service):
+    """Runs a job while it is running itself."""
+
+    def __init__(self, job: Job, reactor: Reactor | None = None) -> None:
+        """Run on ``reactor``; None: on the one that Twisted has installed by the time the service starts."""
+        self._job = job
+        self._reactor = reactor
+        self._open: _Open | None = None
+
+    def startService(self) -> None:
+        """Start the first run as soon as the reactor runs."""
+        super().startService()
+        reactor = self._reactor = self._reactor or installed_reactor()
+        if has_pidfds():
+            self._start(reactor)
+        else:  # ends are learned from SIGCHLD, whose handler the reactor sets after it has begun to run
+            reactor.callWhenRunning(lambda: reactor.callLater(0, lambda: self._start(reactor)))
+
+    def _start(self, reactor: Reactor) -> None:
+        if self.running:
+            self._open = _Open(self._job, reactor)
+
+    def stopService(self) -> Deferred[None]:
+        """End the running command; the result comes when it is gone."""
+        super().stopService()
+        stopped: Deferred[None] = Deferred()
+        was_open, self._open = self._open, None
+        if was_open is None:
+            stopped.callback(None)
+        else:
+            was_open.close(stopped)
+        return stopped
+
+
+class _Open:
+    """What a running service holds."""
+
+    def __init__(self, job: Job, reactor: Reactor) -> None:
+        keep_private()
+        loop = Loop()
+        self._bridge = Bridge(loop, reactor)
+        self._sigchld = None if has_pidfds() else SigchldExits(loop)
+        self._spawner = PosixSpawner(loop, self._sigchld or SessionExits(loop), FileLimit())
+        spawner = self._spawner if self._sigchld else SessionSpawner(self._spawner)
+        self._runner = Runner(loop, spawner, PipeChannels(loop, Output()), job, _tell)
+        self._runner.start(inherited(os.environ))
+        self._bridge.open()
+
+    def close(self, stopped: Deferred[None]) -> None:
+        def close() -> None:
+            self._spawner.close()
+            if self._sigchld is not None:
+                self._sigchld.close()
+            self._bridge.close()
+            stopped.callback(None)
+
+        self._runner.stop(close)
+        self._bridge.rearm()
+
+
+class Output:
+    """Takes the command's output (the LogSink port)."""
+
+    def write(self, label: str, stream: str, lines: Sequence[bytes]) -> None:
+        """Log whole lines as they are."""
+        for line in lines:
+            log.info("{line}", line=readable(line), stream=stream, command=label)
+
+
+def _tell(said: Say) -> None:
+    log.emit(LogLevel.levelWithName(said.level), "{line}", line=said.line)
