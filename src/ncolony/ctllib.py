@@ -85,8 +85,10 @@ def add(  # noqa: PLR0913, PLR0917 - nine parameters are the old signature; the 
     Returns warnings: keys in ``extras`` that look like misspelt keys of ours. Raises :class:`ConfigError` with all that
     a supervisor would find wrong, before anything is written.
     """
+    if isinstance(args, str):  # it would become an argument a letter
+        raise ConfigError(f"cannot add {quoted(name)}: args: found {shown(args)}, wanted a list of strings")
     given = {
-        "args": [cmd, args] if isinstance(args, str) else [cmd, *(args or ())],
+        "args": [cmd, *(args or ())],
         "env": env, "env_inherit": env_inherit, "uid": uid, "gid": gid, "group": group, "cwd": cwd, "umask": umask,
         "instances": instances, "autostart": autostart, "restart": restart, "stop": stop,
     }  # fmt: skip

@@ -90,4 +90,4 @@ def _pretty(value: dict[str, object]) -> str:
 
 def _printable(text: str) -> str:
     """Return ``text`` fit for one line of a terminal."""
-    return text if text.isprintable() else ascii(text)[1:-1]
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

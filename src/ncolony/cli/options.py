@@ -56,9 +56,12 @@ def read(argv: Sequence[str], options: Sequence[Option], *, to_first_word: bool 
     rest = list(argv)
     while rest:
         argument = rest.pop(0)
-        if argument == "--" or not argument.startswith("-"):
-            given.words.extend(() if argument == "--" else (argument,))
-            if argument == "--" or to_first_word:
+        if argument == "--":
+            given.words.extend(rest)
+            break
+        if argument == "-" or not argument.startswith("-"):
+            given.words.append(argument)
+            if to_first_word:
                 given.words.extend(rest)
                 break
             continue
