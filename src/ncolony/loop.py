@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+LONGEST = 86400.0  # seconds to wait at a time: epoll takes no more than 24 days
 MANY = 64  # cancelled timers that may lie in the heap before it is swept
 
 
@@ -105,7 +106,7 @@ class Loop:
         due = self.deadline()
         if due is not None:
             left = max(0.0, due - self.now())
-            timeout = left if timeout is None else min(timeout, left)
+            timeout = min(LONGEST, left if timeout is None else min(timeout, left))
         ready = self._selector.select(timeout)
         watched = self._selector.get_map()
         for key, _ in ready:
