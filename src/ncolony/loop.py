@@ -47,6 +47,7 @@ class Loop:
         self._timers: list[tuple[float, int, Timer]] = []
         self._cancelled = 0
         self._serial = 0
+        self._turned = float("-inf")
         self._running = False
         self.now = monotonic
 
@@ -63,7 +64,11 @@ class Loop:
         return number
 
     def call_at(self, when: float, call: Callable[[], None]) -> Timer:
-        """Call once, not before ``when``; calls with equal times are made in the order they were asked for."""
+        """Call once, not before ``when``; calls with equal times are made in the order they were asked for.
+
+        A time in the past counts as now, so that it does not come before what has been due for longer.
+        """
+        when = max(when, self._turned)
         timer = Timer(self, when, call)
         self._serial += 1
         heappush(self._timers, (when, self._serial, timer))
@@ -116,7 +121,7 @@ class Loop:
         self._make_due_calls()
 
     def _make_due_calls(self) -> None:
-        now = self.now()
+        now = self._turned = self.now()
         last = self._serial  # timers made by these calls wait for the next turn, so no call can starve the rest
         timers = self._timers
         while timers and timers[0][0] <= now and timers[0][1] <= last:
