@@ -74,6 +74,8 @@ class PipeChannel:
 
     def child_fds(self) -> tuple[int, int]:
         """Return the descriptors that become the next process's stdout and stderr."""
+        for _, write, _, _ in self._pipes:
+            os.set_blocking(write, True)  # an earlier run may have changed that, for all that use the pipe
         return self._pipes[0][1], self._pipes[1][1]
 
     def rename(self, label: str) -> None:
