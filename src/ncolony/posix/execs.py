@@ -75,6 +75,8 @@ def _missing(path: str) -> str:
 def _forbidden(path: str) -> str:
     if os.path.isdir(path):
         return f"not executable: {path!r} is a directory"
+    if os.path.exists(path) and not os.path.isfile(path):
+        return f"not executable: {path!r} is not a regular file"
     if not os.access(path, os.F_OK):
         return f"no permission to reach {path!r}"
     if not os.access(path, os.X_OK):
