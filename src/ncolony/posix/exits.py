@@ -45,6 +45,8 @@ class PidfdExits:
     def __init__(self, loop: Loop) -> None:
         """Watch on ``loop``."""
         self._loop = loop
+        if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:  # inherited; the kernel would reap, and keep no status
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
     def watch(self, pid: int, gone: Gone) -> None:
         """See :class:`Exits`. The child may have ended already."""
