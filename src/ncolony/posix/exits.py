@@ -59,7 +59,11 @@ class PidfdExits:
                 os.close(pidfd)
                 gone(*ended)
 
-        self._loop.watch(pidfd, look)
+        try:
+            self._loop.watch(pidfd, look)
+        except OSError:
+            os.close(pidfd)
+            raise
 
 
 class SigchldExits:
@@ -98,11 +102,15 @@ class SigchldExits:
 
     def _look(self) -> None:
         os.read(self._read, 65536)
-        for pid, gone in list(self._children.items()):
-            ended = reap(pid)
-            if ended is not None:
-                del self._children[pid]
-                gone(*ended)
+        try:
+            for pid, gone in list(self._children.items()):
+                ended = reap(pid)
+                if ended is not None:
+                    del self._children[pid]
+                    gone(*ended)
+        except BaseException:
+            self._wake()  # no signal will come again for those that were not looked at
+            raise
 
 
 def reap(pid: int) -> tuple[int, bool] | None:
