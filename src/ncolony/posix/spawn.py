@@ -110,6 +110,8 @@ class PosixSpawner:
                 )
         except OSError as error:
             raise CannotExecute(why(error, path)) from None
+        except ValueError as error:  # a NUL, or letters that this system's encoding of file names does not have
+            raise CannotExecute(f"cannot be handed to the system: {error}") from None
 
     def _watch(self, pid: int, child: Child, run: int, tell: Callable[[Fact], None]) -> None:
         def gone(status: int, core: bool) -> None:  # noqa: FBT001 - the port's signature
