@@ -131,45 +131,51 @@ class PosixSpawner:
             read, write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
             raise CannotExecute(why(error, launch.args[0])) from None
+        report = _Report(self._loop, read, launch.run, child, tell)
         try:
-            pid = self._start(sys.executable, _launcher_arguments(launch), launch, _as_report(write))
-            report = _Report(self._loop, read, launch.run, pid, child, tell)
+            report.pid = self._start(sys.executable, _launcher_arguments(launch), launch, _as_report(write))
+            self._watch(report.pid, child, launch.run, report.after_report)
         except CannotExecute:
-            os.close(read)
+            report.close()
             raise
         finally:
             os.close(write)
-        self._watch(pid, child, launch.run, report.after_report)
 
 
 class _Report:
-    """Reads a launcher's report: nothing and the end when the program came to life, the reason when it did not."""
+    """Reads a launcher's report: nothing and the end when the program came to life, the reason when it did not.
 
-    def __init__(self, loop: Loop, fd: int, run: int, pid: int, child: Child, tell: Callable[[Fact], None]) -> None:
-        self._loop, self._fd, self._run, self._pid, self._child, self._tell = loop, fd, run, pid, child, tell
+    A failure is told when the launcher has been reaped, not before: until then there is a process.
+    """
+
+    def __init__(self, loop: Loop, fd: int, run: int, child: Child, tell: Callable[[Fact], None]) -> None:
+        self._loop, self._fd, self._run, self._child, self._tell = loop, fd, run, child, tell
         self._open = True
-        self._failed = False
-        loop.watch(fd, self._read)
+        self._why = ""
+        self.pid = 0
+        loop.watch(fd, self._ready)
 
-    def _read(self) -> None:
-        if not self._open:
-            return
-        self._open = False
-        words = os.read(self._fd, 4096)
-        self._loop.unwatch(self._fd)
-        os.close(self._fd)
-        self._failed = bool(words)
-        if words:
-            self._tell(SpawnFailed(self._run, words.decode("utf-8", "replace")))
-        else:
-            self._child.pid = self._pid
-            self._tell(Spawned(self._run, self._pid))
+    def _ready(self) -> None:
+        self._read(self.pid)
+
+    def _read(self, alive: int | None) -> None:
+        self._why = os.read(self._fd, 4096).decode("utf-8", "replace")
+        self.close()
+        if not self._why:
+            self._child.pid = alive
+            self._tell(Spawned(self._run, self.pid))
 
     def after_report(self, fact: Fact) -> None:
-        """Pass the process's end on, once it is known whether the program ever lived in it."""
-        self._read()
-        if not self._failed:
-            self._tell(fact)
+        """Tell of the process's end: that of the program, or that there never was one."""
+        if self._open:
+            self._read(None)  # it is reaped already: its pid may be a stranger's
+        self._tell(SpawnFailed(self._run, self._why) if self._why else fact)
+
+    def close(self) -> None:
+        """Read no more."""
+        self._open = False
+        self._loop.unwatch(self._fd)
+        os.close(self._fd)
 
 
 class _Surroundings:
