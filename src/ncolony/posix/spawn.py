@@ -187,7 +187,10 @@ class _Surroundings:
 
     def __enter__(self) -> None:
         if self._cwd is not None:
-            self._home = os.open(".", os.O_PATH | os.O_CLOEXEC)
+            try:
+                self._home = os.open(".", os.O_PATH | os.O_CLOEXEC)
+            except OSError as error:
+                raise CannotExecute(why(error, ".")) from None
             try:
                 os.chdir(self._cwd)
             except OSError as error:
