@@ -20,26 +20,27 @@ FAILED = 125
 
 
 def main(argv: Sequence[str]) -> None:
-    """Become the program. ``argv``: the report's descriptor, user, group, umask, cwd ("-": not given), command line."""
+    """Become the program. ``argv``: the report's descriptor, user, group, umask, cwd ("": not given), command line."""
     report = int(argv[0])
     os.set_inheritable(report, False)
     try:
+        env = _exact_environment()  # which the user it becomes may not be allowed to read
         _become(argv[1], argv[2], argv[3], argv[4])
-        _execute(list(argv[5:]))
+        _execute(list(argv[5:]), env)
     except Exception as error:  # noqa: BLE001 - whatever it is, the supervisor has to hear it
-        os.write(report, str(error).encode("utf-8", "replace")[:4000])
+        os.write(report, (str(error) or repr(error)).encode("utf-8", "replace")[:4000])
     os._exit(FAILED)
 
 
 def _become(user: str, group: str, umask: str, cwd: str) -> None:
-    if user != "-" or group != "-":
+    if user or group:
         uid, gid, groups = identity(user, group)
         for fd in (1, 2):
             _give(fd, uid, gid)
         take_identity(uid, gid, groups)
-    if umask != "-":
+    if umask:
         os.umask(int(umask))
-    if cwd != "-":
+    if cwd:
         try:
             os.chdir(cwd)
         except OSError as error:
@@ -47,11 +48,11 @@ def _become(user: str, group: str, umask: str, cwd: str) -> None:
 
 
 def identity(user: str, group: str) -> tuple[int, int, list[int]]:
-    """Return uid, gid and supplementary groups for names or numbers; "-" stands for what is not given."""
+    """Return uid, gid and supplementary groups for names or numbers; empty: not given."""
     import pwd
 
     entry = None
-    if user == "-":
+    if not user:
         uid = os.getuid()
     elif user.isdigit():
         uid = int(user)
@@ -75,7 +76,7 @@ def _gid(user: str, group: str, primary: int | None) -> int:
 
     if group.isdigit():
         return int(group)
-    if group != "-":
+    if group:
         try:
             return grp.getgrnam(group).gr_gid
         except KeyError:
@@ -105,8 +106,7 @@ def _give(fd: int, uid: int, gid: int) -> None:
         pass  # not ours to give; only opening it again is lost
 
 
-def _execute(args: list[str]) -> None:
-    env = _exact_environment()
+def _execute(args: list[str], env: dict[bytes, bytes]) -> None:
     path = find(args[0], env.get(b"PATH", b"").decode("utf-8", "surrogateescape") if b"PATH" in env else None)
     # The interpreter ignores these two for itself; a program has to find them as they are for everyone.
     for number in (signal.SIGPIPE, signal.SIGXFSZ):

@@ -209,7 +209,7 @@ class _Surroundings:
 
 def _launcher_arguments(launch: Launch) -> tuple[str, ...]:
     given = (launch.uid, launch.gid, launch.umask, launch.cwd)
-    words = ("-" if value is None else str(value) for value in given)
+    words = ("" if value is None else str(value) for value in given)
     return (sys.executable, "-I", "-S", "-c", LAUNCHER, str(REPORT_FD), *words, *launch.args)
 
 
