@@ -9,23 +9,32 @@ from __future__ import annotations
 from re import compile as pattern
 from signal import Signals
 
+from ncolony.core.parse import shown
 from ncolony.core.program import GROUP, PERMANENT, PROCESS, TEMPORARY, TRANSIENT
 from ncolony.core.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 RESTART, NOTHING = "restart", "nothing"  # what a change of the key costs a running process
 
 
 class Mismatch(ValueError):
-    """A value is not what its key wants; ``wanted`` says more than the key's own words where set."""
+    """A value is not what its key wants.
 
-    def __init__(self, wanted: str | None = None) -> None:
-        """Keep the wish."""
-        super().__init__(wanted)
+    Where set, ``wanted`` says more than the key's own words, ``at`` where inside the value, ``found`` what is there.
+    """
+
+    def __init__(self, wanted: str = "", at: str = "", found: str = "") -> None:
+        """Keep what is known."""
+        super().__init__(wanted, at, found)
         self.wanted = wanted
+        self.at = at
+        self.found = found
 
 
 @record
@@ -46,17 +55,19 @@ class Key:
     """The inner key that a value which is no object stands for."""
 
 
-# Readers ----------------------------------------------------------------------------------------------------------------
+# Readers ----------------------------------------------------------------------------------------------------------
 
 
 def a_text(value: object) -> str:
     """Read a string that can be handed to the operating system."""
-    if not isinstance(value, str) or "\0" in value:
+    if not isinstance(value, str):
         raise Mismatch
+    if "\0" in value:
+        raise Mismatch("text without NUL")
     try:
         value.encode("utf-8")
-    except UnicodeEncodeError:  # half a surrogate pair, written as \ud800
-        raise Mismatch from None
+    except UnicodeEncodeError:  # written as \ud800
+        raise Mismatch("text without halves of surrogate pairs") from None
     return value
 
 
@@ -64,20 +75,28 @@ def a_full_text(value: object) -> str:
     """Read a string that is not empty."""
     text = a_text(value)
     if not text:
-        raise Mismatch
+        raise Mismatch("a string that is not empty")
     return text
 
 
-def texts(value: object) -> tuple[str, ...]:
-    """Read a list of strings."""
+def inside(read: Callable[[object], T], value: object, at: str, wanted: str) -> T:
+    """Read a part of a value; a mismatch says where it is."""
+    try:
+        return read(value)
+    except Mismatch as mismatch:
+        raise Mismatch(mismatch.wanted or wanted, at, shown(value)) from None
+
+
+def each(read: Callable[[object], T], value: object, wanted: str) -> list[T]:
+    """Read a list, item by item."""
     if not isinstance(value, list):
         raise Mismatch
-    return tuple(a_text(item) for item in value)
+    return [inside(read, item, f"[{place}]", wanted) for place, item in enumerate(value)]
 
 
 def arguments(value: object) -> tuple[str, ...]:
     """Read a command line: at least the executable."""
-    read = texts(value)
+    read = tuple(each(a_text, value, "a string"))
     if not read or not read[0]:
         raise Mismatch
     return read
@@ -85,23 +104,33 @@ def arguments(value: object) -> tuple[str, ...]:
 
 def labels(value: object) -> tuple[str, ...]:
     """Read a list of labels."""
-    return tuple(dict.fromkeys(a_full_text(item) for item in texts(value)))
+    return tuple(dict.fromkeys(each(a_full_text, value, "a string")))
+
+
+VARIABLE = 'the name of a variable, which has no "=" in it'
+
+
+def a_variable(value: object) -> str:
+    """Read the name of an environment variable."""
+    name = a_full_text(value)
+    if "=" in name:
+        raise Mismatch(VARIABLE)
+    return name
 
 
 def names_of_variables(value: object) -> tuple[str, ...]:
     """Read a list of names of environment variables."""
-    read = labels(value)
-    if any("=" in name for name in read):
-        raise Mismatch
-    return read
+    return tuple(dict.fromkeys(each(a_variable, value, VARIABLE)))
 
 
 def environment(value: object) -> tuple[tuple[str, str], ...]:
     """Read an object of variables; sorted, as order means nothing."""
     if not isinstance(value, dict):
         raise Mismatch
-    names = names_of_variables(list(value))
-    return tuple(sorted((name, a_text(value[name])) for name in names))
+    return tuple(
+        (inside(a_variable, name, "", VARIABLE), inside(a_text, item, f"[{shown(name)}]", "a string"))
+        for name, item in sorted(value.items())
+    )
 
 
 def a_count(value: object, least: int = 0, most: int = 2**31 - 1) -> int:
@@ -138,13 +167,15 @@ def a_umask(value: object) -> int:
 
 
 MAX_SECONDS = 100 * 365 * 86400.0
+MAX_DURATION_LENGTH = 100
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def a_duration(value: object) -> float:
     """Read a time: seconds, or a string of numbers with units, ``1m30s``."""
     if isinstance(value, str):
-        parts = pattern(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)").findall(value)
+        # The search takes the square of the length for a run of digits.
+        parts = pattern(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)").findall(value[:MAX_DURATION_LENGTH])
         if not parts or "".join(number + unit for number, unit in parts) != value:
             raise Mismatch
         seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
@@ -175,10 +206,12 @@ MAX_EXIT_CODE = 255
 
 def ends(value: object) -> tuple[int, ...]:
     """Read a list of ends that count as normal: exit codes and names of signals."""
-    if not isinstance(value, list):
-        raise Mismatch
-    read = {-a_signal(item) if isinstance(item, str) else a_count(item, 0, MAX_EXIT_CODE) for item in value}
-    return tuple(sorted(read))
+    return tuple(sorted(set(each(an_end, value, "an exit code (0 to 255) or the name of a signal"))))
+
+
+def an_end(value: object) -> int:
+    """Read an end that counts as normal: an exit code, or the name of a signal as the negative of its number."""
+    return -a_signal(value) if isinstance(value, str) else a_count(value, 0, MAX_EXIT_CODE)
 
 
 def one_of(*words: str) -> Callable[[object], str]:
@@ -204,7 +237,7 @@ def not_yet(_: object) -> object:
 
 NOT_YET = "this key to be left out: it is not supported yet"
 
-# The keys ---------------------------------------------------------------------------------------------------------------
+# The keys ---------------------------------------------------------------------------------------------------------
 
 _DURATION = 'a time: seconds, or a string like "500ms" or "1m30s"'
 _TIMES = "as the colony's option"
@@ -219,7 +252,7 @@ RESTART_KEYS = (
     Key("min_delay", a_duration, _DURATION, f"{_TIMES} `--minrestartdelay`",
         "The wait after a shorter run; every further short run in a row doubles it."),
     Key("max_delay", a_duration, _DURATION, f"{_TIMES} `--maxrestartdelay`", "No wait is longer."),
-    Key("attempts", at_least_one, "a whole number from 1 up", "none: never give up",
+    Key("attempts", at_least_one, "a whole number from 1 up to 100000", "none: never give up",
         "Give up (state `fatal`) after so many short runs in a row."),
 )  # fmt: skip
 
@@ -244,14 +277,16 @@ KEYS = (
     Key("cwd", a_full_text, "the path of a directory", "the supervisor's", "The directory to run in."),
     Key("umask", a_umask, 'a string of up to three octal digits, like "022"', "the supervisor's",
         "The mode bits that files which the program makes do not get."),
-    Key("instances", at_least_one, "a whole number from 1 up", "1",
+    Key("instances", at_least_one, "a whole number from 1 up to 100000", "1",
         "How many processes to keep of it; each has its number, from 1, in NCOLONY_INSTANCE.", cost=NOTHING),
     Key("autostart", a_flag, "true or false", "true", "Start it with the colony; else it waits for a restart message.",
         cost=NOTHING),
-    Key("restart", one_of(PERMANENT, TRANSIENT, TEMPORARY), "a policy, or an object with `policy` and more",
+    Key("restart", one_of(PERMANENT, TRANSIENT, TEMPORARY),
+        '"permanent", "transient" or "temporary", or an object with `policy` and more',
         '"permanent"', "What follows an end.", cost=NOTHING, inner=RESTART_KEYS,
         short_for="policy"),
-    Key("stop", only_an_object, "an object", "{}", "How it is ended.", cost=NOTHING, inner=STOP_KEYS),
+    Key("stop", only_an_object, 'an object, like {"signal": "SIGINT", "timeout": "10s"}', "{}",
+        "How it is ended.", cost=NOTHING, inner=STOP_KEYS),
     *(Key(name, not_yet, NOT_YET, "", "Not supported yet; an error.") for name in (
         "env_files", "ready", "health", "needs", "critical", "schedule", "sockets", "limits", "log", "priority")),
 )  # fmt: skip

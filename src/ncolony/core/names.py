@@ -5,7 +5,7 @@ from __future__ import annotations
 from ncolony.core.parse import Problem, shown
 
 MAX_NAME_BYTES = 200  # leaves room under the 255 of file systems for what is appended to a name
-WANTED = f"1 to {MAX_NAME_BYTES} bytes of printable text without '/', not beginning with '.' or '-'"
+WANTED = f"1 to {MAX_NAME_BYTES} bytes of printable text, no '/' in it, no '.' or '-' before it, no space around it"
 IGNORED_ENDINGS = (".new", "~", ".tmp")
 
 

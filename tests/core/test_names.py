@@ -1,0 +1,116 @@
+"""Names of programs: what is refused, what is ignored, and what was probably meant."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ncolony.core.names import MAX_NAME_BYTES, check_name, distance, is_ignored, nearest
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "web",
+        "Web",
+        "a",
+        "web-1",
+        "web_1",
+        "web.conf",
+        "web:1",
+        "two words",
+        "ümlaut",
+        "🚀",
+        "'\"$`\\%*",
+        "a" * 200,
+        "con",
+    ],
+)
+def test_names_that_file_systems_and_terminals_bear_are_good(name: str) -> None:
+    """Bug 69: odd is not wrong. `Web` and `web` are two programs, as they are two files."""
+    assert check_name(name) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a/b", "/", "..", ".", ".hidden", "-rf", "a" * 201, "a" * 300, "🚀" * 51, "a\nb", "a\0b", "a\tb", "\x1b[2J",
+        "a\u202eb", "a\u00a0b", "a\u200bb", " web", "web ", "\ud800", ".x.new",
+    ],
+)  # fmt: skip
+def test_names_that_break_paths_options_or_terminals_are_refused(name: str) -> None:
+    """Bug 69: a/b, .., 300 characters: refused where they come in, so that nothing further in has to quote them."""
+    problem = check_name(name)
+    assert problem is not None
+    assert problem.key == "name"
+    assert f"1 to {MAX_NAME_BYTES} bytes of printable text" in problem.wanted
+    assert str(problem).isprintable()
+
+
+def test_no_name_is_no_name() -> None:
+    """`ctl add --name=` is a mistake, not a program."""
+    assert str(check_name("")).startswith("name: found nothing, wanted 1 to 200 bytes")
+
+
+@pytest.mark.parametrize("name", ["web.new", "web~", "web.tmp"])
+def test_a_name_that_would_be_ignored_as_a_file_is_refused_and_says_why(name: str) -> None:
+    """Its file would lie in conf/ and never be looked at."""
+    assert str(check_name(name)) == f'name: found "{name}", wanted a name that does not end in .new, ~, .tmp'
+
+
+@pytest.mark.parametrize("name", [".hidden", ".", "..", "web.new", "web~", "web.tmp", ".x.new"])
+def test_hidden_and_unfinished_files_are_ignored(name: str) -> None:
+    """Editors and writers leave them for a moment."""
+    assert is_ignored(name)
+
+
+@pytest.mark.parametrize("name", ["web", "new", "web.new.1", "tmp", "~web", ""])
+def test_other_files_are_not_ignored(name: str) -> None:
+    """Ignoring too much is a program that silently does not run."""
+    assert not is_ignored(name)
+
+
+@given(st.text())
+def test_every_text_is_a_good_name_or_a_problem_in_one_printable_line(name: str) -> None:
+    """Bug 69: whatever the file is called."""
+    problem = check_name(name)
+    assert problem is None or str(problem).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "apart"),
+    [("", "", 0), ("a", "", 1), ("env", "env", 0), ("evn", "env", 1), ("args", "arg", 1), ("kitten", "sitting", 3)],
+)
+def test_distance_counts_letters_added_dropped_replaced_or_swapped(one: str, other: str, apart: int) -> None:
+    """Swapped neighbours are one slip of the fingers, not two."""
+    assert distance(one, other) == distance(other, one) == apart
+
+
+@given(st.text("abc", max_size=6), st.text("abc", max_size=6), st.integers(1, 4))
+def test_stopping_early_is_the_same_answer(one: str, other: str, limit: int) -> None:
+    """The limit saves time and changes nothing below it."""
+    assert min(distance(one, other, limit), limit) == min(distance(one, other), limit)
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("agrs", "args"),
+        ("arg", "args"),
+        ("ENV", None),
+        ("umaks", "umask"),
+        ("argument", None),
+        ("", None),
+        ("env", "env"),
+    ],
+)
+def test_nearest_is_at_most_two_letters_away(name: str, near: str | None) -> None:
+    """Further away it would be guessing."""
+    assert nearest(name, ["args", "env", "umask", "autostart"]) == near
+
+
+def test_of_several_the_closest_is_nearest() -> None:
+    """Not the first that is near enough."""
+    assert nearest("pots", ["pits", "post", "spot", "pots!"], within=2) == "pits"
+    assert nearest("pots", ["abcd", "pottts", "pots"], within=2) == "pots"
