@@ -92,6 +92,11 @@ def test_a_walk_notices_when_a_cell_is_replaced_by_a_neighbour(place: Place) -> 
     assert unnoticed == []
 
 
+def test_a_walk_finds_no_fault_with_the_table_as_it_is() -> None:
+    """Else the test above would prove nothing."""
+    assert not breaks(TABLE)
+
+
 def leave_it(at: Moment) -> Step:
     """Take every end for a good one."""
     assert isinstance(at.given, Ended)

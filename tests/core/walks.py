@@ -208,21 +208,18 @@ class World:
 
     # Walking ----------------------------------------------------------------------------------------------------------
 
-    def happen(self) -> bool:
-        """Let the next thing happen: the kernel's, or the state's deadline. Returns False where nothing will."""
+    def happen(self) -> None:
+        """Let the next thing happen, if there is one: the kernel's, or the state's deadline."""
         deadline = deadline_of(self.instance.state)
         coming = self.kernel.coming
         if deadline is not None and (not coming or deadline < coming[0][0]):
             late = self.dice.choice((0.0, 0.0, 0.0, 0.25))
             self.kernel.now = max(self.kernel.now, min(deadline + late, coming[0][0] if coming else inf))
             self.feed(DeadlinePassed(deadline))
-            return True
-        if not coming:
-            return False
-        given = self.kernel.next()
-        if given is not None:
-            self.feed(given)
-        return True
+        elif coming:
+            given = self.kernel.next()
+            if given is not None:
+                self.feed(given)
 
     def move(self) -> None:
         """Take one step of chance."""
@@ -254,9 +251,8 @@ class World:
         self.kernel.friendly = True
         wish = self.dice.choice((Start(), Stop(), Restart()))
         self.feed(wish)
-        for _ in range(200):
-            if not self.happen():
-                break
+        for _ in range(100):
+            self.happen()
         # What a process of before the wish did may have been the end of it; the wish is then made again.
         if not isinstance(wish, Stop) and isinstance(self.instance.state, Exited | Fatal):
             self.feed(Start())
