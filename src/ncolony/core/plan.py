@@ -24,7 +24,7 @@ class Add:
 
 @record
 class Change:
-    """A program described anew; ``fields`` differ, and ``restart`` tells whether a running process must be replaced."""
+    """A program described anew: ``fields`` are the keys that differ; ``restart``: a process must be replaced."""
 
     program: Program
     fields: tuple[str, ...]
@@ -40,8 +40,8 @@ class Remove:
 
 Act = Add | Change | Remove
 
-_COSTS = {key.field or key.name: key.cost for key in KEYS} | {"extras": RESTART}
-_COMPARED = tuple(_COSTS)
+_COSTS = {key.name: key.cost for key in KEYS} | {"extras": RESTART}
+_FIELDS = {key.name: key.field or key.name for key in KEYS} | {"extras": "extras"}
 
 
 def plan(current: Mapping[str, Program], wanted: Mapping[str, Program | None]) -> tuple[Act, ...]:
@@ -61,10 +61,10 @@ def plan(current: Mapping[str, Program], wanted: Mapping[str, Program | None]) -
             rest.append(Add(program))
         elif before != program:
             fields = differing(before, program)
-            rest.append(Change(program, fields, any(_COSTS[field] == RESTART for field in fields)))
+            rest.append(Change(program, fields, any(_COSTS[key] == RESTART for key in fields)))
     return (*removed, *rest)
 
 
 def differing(old: Program, new: Program) -> tuple[str, ...]:
-    """Return the names of the fields in which two descriptions of a program mean different things."""
-    return tuple(field for field in _COMPARED if getattr(old, field, None) != getattr(new, field, None))
+    """Return the keys in which two descriptions of a program mean different things; ``extras`` for the author's own."""
+    return tuple(key for key, field in _FIELDS.items() if getattr(old, field, None) != getattr(new, field, None))

@@ -21,6 +21,7 @@ from ncolony.core.states import (
     Running,
     Spawned,
     SpawnFailed,
+    Start,
     Starting,
     Stopped,
     Stopping,
@@ -59,7 +60,7 @@ class Narrator:
                 return None
             self._failures[key] = given.why
             return f"cannot start {str(event.slot)!r}: {given.why}; {_next(event)}"
-        if isinstance(given, Spawned):
+        if isinstance(given, Spawned | Start | Restart):  # who asks for a start gets to hear what came of it
             self._failures.pop(key, None)
         said = _change(event)
         return f"{event.slot} {said}" if said else None
@@ -101,7 +102,7 @@ def _next(event: InstanceChanged) -> str:
     if isinstance(state, Backoff):
         return f"next start in {state.deadline - event.at:.3g} s (attempt {event.after.attempt + 1})"
     if isinstance(state, Fatal):
-        return f"given up after {event.after.attempt} attempts"
+        return f"given up after {event.after.attempt} attempt{'s' * (event.after.attempt != 1)}"
     if isinstance(state, Exited):
         return "left as it is"
     if isinstance(state, Stopped):
@@ -119,5 +120,3 @@ def _program(event: ProgramsChanged) -> str | None:
         return None
     what = "is being replaced" if event.restart else "goes on running"
     return f"{event.name} was changed ({', '.join(event.fields)}) and {what}"
-
-
