@@ -70,7 +70,7 @@ def test_requests_are_the_messages_that_the_old_library_sent(places):
 
 
 def test_messages_sort_in_the_order_of_sending(places):
-    """Supervisors take them by name. A counter tells those of one tick of the clock apart."""
+    """Supervisors take them by name."""
     names = [f"p{number}" for number in range(200)]
     for name in names:
         ctllib.add(places, name, "true", [])

@@ -27,12 +27,13 @@ def test_a_new_file_can_be_read_by_all_as_far_as_the_umask_goes(places):
     assert stat.S_IMODE((places.config / "web").stat().st_mode) == 0o640
 
 
-def test_a_replaced_file_keeps_its_mode(places):
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])
+def test_a_replaced_file_keeps_its_mode(places, mode):
     """An administrator who closed a file, for the secrets in its env, does not want it opened by a change."""
     ctllib.add(places, "web", "true", [])
-    (places.config / "web").chmod(0o600)
+    (places.config / "web").chmod(mode)
     ctllib.add(places, "web", "true", ["more"])
-    assert stat.S_IMODE((places.config / "web").stat().st_mode) == 0o600
+    assert stat.S_IMODE((places.config / "web").stat().st_mode) == mode
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
