@@ -98,7 +98,7 @@ class Expectation:
         else:
             self.pause(now)
 
-    def _ran(self, status: int, seconds: float, now: float) -> None:
+    def _ran(self, status: int | None, seconds: float, now: float) -> None:
         rule = self.program.restart
         good = rule.policy == TEMPORARY or (rule.policy == TRANSIENT and status in rule.ok_exits)
         if good:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from signal import SIGHUP, SIGINT, SIGTERM, SIGUSR1
-from time import perf_counter
+from time import process_time
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ncolony.core.check import Checked, check
@@ -308,10 +309,10 @@ def test_the_colonys_defaults_hold_where_the_file_is_silent() -> None:
 
 def test_the_defaults_of_keys_and_records_are_the_same() -> None:
     """Two places that say one thing; the reference in docs/ is made of the first."""
-    assert {key.name for key in RESTART_KEYS} == set(RestartPolicy.__match_args__)  # type: ignore[attr-defined]
-    assert {key.name for key in STOP_KEYS} == set(StopPolicy.__match_args__)  # type: ignore[attr-defined]
+    assert {key.name for key in RESTART_KEYS} == set(RestartPolicy.__match_args__)
+    assert {key.name for key in STOP_KEYS} == set(StopPolicy.__match_args__)
     assert (RestartPolicy().policy, RestartPolicy().ok_exits, StopPolicy().signal) == ("permanent", (0,), SIGTERM)
-    fields = set(Program.__match_args__)  # type: ignore[attr-defined]
+    fields = set(Program.__match_args__)
     assert {key.field or key.name for key in KEYS if key.wanted != NOT_YET} <= fields
 
 
@@ -359,17 +360,17 @@ def test_a_slip_of_the_fingers_is_hinted_at_beside_the_error_it_led_to() -> None
 def test_thousands_of_own_keys_hold_nothing_up() -> None:
     """Only the first few hundred are looked at for slips; comparing sixty thousand took ten seconds."""
     value: dict[str, object] = {"args": ["web"], **{f"key{n}": n for n in range(60_000)}}
-    began = perf_counter()
+    began = process_time()
     assert checked(value).program is not None
-    assert perf_counter() - began < 2.0
+    assert process_time() - began < 3.0
 
 
 @pytest.mark.parametrize("written", ["7" * 900_000, "1s" * 450_000, "7" * 900_000 + "s"])
 def test_a_huge_duration_holds_nothing_up(written: str) -> None:
     """A search that goes back over a million digits again and again takes minutes."""
-    began = perf_counter()
+    began = process_time()
     assert len(complaints(stop={"timeout": written})) == 1
-    assert perf_counter() - began < 1.0
+    assert process_time() - began < 3.0
 
 
 # Whatever comes -------------------------------------------------------------------------------------------------------
@@ -399,13 +400,12 @@ def test_any_object_is_a_program_or_problems(name: str, value: dict[str, object]
 
 
 @given(st.binary())
+@example(b"{}")
 def test_any_bytes_are_a_program_or_are_refused(data: bytes) -> None:
     """From the file to the program there is one exception to catch."""
-    try:
+    with contextlib.suppress(NotAnObject):
         text, value = parse(data)
-    except NotAnObject:
-        return
-    assert isinstance(check("web", text, value, Defaults()), Checked)
+        assert isinstance(check("web", text, value, Defaults()), Checked)
 
 
 @given(st.dictionaries(NAMES_OF_KEYS, JSON | INNER, max_size=6))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+
+import pytest
 
 import ncolony.core
 
@@ -22,6 +25,12 @@ def test_the_core_imports_nothing_dear() -> None:
     imported = set(ran.stdout.split())
     assert set(MODULES) <= imported
     assert not DEAR & imported
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_says_what_it_is_for(module: str) -> None:
+    """Whoever opens it reads that first."""
+    assert import_module(module).__doc__
 
 
 def test_the_core_is_looked_at_whole() -> None:

@@ -167,7 +167,7 @@ def test_every_cell_says_what_it_does() -> None:
 
 def test_a_moment_holds_all_that_a_cell_may_look_at() -> None:
     """No cell reads a clock, a file or another instance."""
-    assert Moment.__match_args__ == ("instance", "program", "given", "now")  # type: ignore[attr-defined]
+    assert Moment.__match_args__ == ("instance", "program", "given", "now")
 
 
 # Starting -------------------------------------------------------------------------------------------------------------

@@ -12,10 +12,14 @@ from ncolony.core.plan import Add, Change, Remove, differing, plan
 from ncolony.core.program import Defaults, Program
 
 
-def program(name: str = "web", *, text: str | None = None, **keys: object) -> Program:
+def program(name: str = "web", **keys: object) -> Program:
     """Return the program that a file of these keys describes."""
-    value: dict[str, object] = {"args": ["web"], **keys}
-    made = check(name, text or json.dumps(value), json.loads(text) if text else value, Defaults()).program
+    return described(json.dumps({"args": ["web"], **keys}), name)
+
+
+def described(text: str, name: str = "web") -> Program:
+    """Return the program that a file with this text describes."""
+    made = check(name, text, json.loads(text), Defaults()).program
     assert made is not None
     return made
 
@@ -61,7 +65,7 @@ def test_removals_come_first() -> None:
 def test_another_text_with_the_same_meaning_changes_no_field_and_restarts_nothing(text: str) -> None:
     """A file that was only formatted anew must not cost anybody a connection. Its new text is kept all the same."""
     before = program(env={"A": "1", "B": "2"}, x=1)
-    after = program(text=text)
+    after = described(text)
     assert plan({"web": before}, {"web": after}) == (Change(after, (), restart=False),)
 
 
@@ -85,7 +89,7 @@ def test_the_same_file_is_nothing_to_do() -> None:
 )
 def test_what_a_process_was_born_with_restarts_it(key: str, value: object) -> None:
     """There is no other way to give a process another command line, environment or user."""
-    after = program(**{key: value})
+    after = program("web", **{key: value})
     assert plan({"web": BEFORE}, {"web": after}) == (Change(after, (key,), restart=True),)
 
 
@@ -110,7 +114,7 @@ def test_a_key_of_the_authors_own_restarts_it() -> None:
 )
 def test_what_only_the_supervisor_looks_at_restarts_nothing(key: str, value: object) -> None:
     """It holds from the next time it is looked at. The key is named as its author wrote it."""
-    after = program(**{key: value})
+    after = program("web", **{key: value})
     assert plan({"web": BEFORE}, {"web": after}) == (Change(after, (key,), restart=False),)
 
 

@@ -111,11 +111,13 @@ def test_no_failure_means_no_pause() -> None:
 def test_a_long_run_forgives_the_short_ones_before_it() -> None:
     """Bug 56: ten crashes, an hour of health, a crash: the pauses begin anew, with none and then the first."""
     policy, attempt = RestartPolicy(), 0
+    pauses = []
     for _ in range(10):
         verdict = after_run(policy, attempt, 0.1, FAILED)
         assert isinstance(verdict, Again)
         attempt = verdict.attempt
-    assert (attempt, verdict.delay) == (10, 512.0)
+        pauses.append(verdict.delay)
+    assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0]
     assert after_run(policy, attempt, 3600.0, FAILED) == Again(0.0, 0)
     assert after_run(policy, 0, 0.1, FAILED) == Again(1.0, 1)
 
