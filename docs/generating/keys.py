@@ -1,0 +1,134 @@
+"""docs/keys.md: what may stand in a program's file and in a message, and what a process finds in its environment."""
+
+import json
+
+from generating.markdown import NOTE, block, code, join, table
+from ncolony.core import keys, names, parse
+from ncolony.core.check import check
+from ncolony.core.program import Defaults, Program
+from ncolony.directory import messages
+from ncolony.runtime.launching import NOT_FOR_CHILDREN, environment
+
+EXAMPLE = {
+    "args": ["python", "-m", "http.server", "8000"],
+    "cwd": "/srv/www",
+    "env": {"PYTHONUNBUFFERED": "1"},
+    "env_inherit": ["PATH", "LANG"],
+    "uid": "www-data",
+    "umask": "027",
+    "group": ["web", "public"],
+    "instances": 1,
+    "autostart": True,
+    "restart": {"policy": "transient", "ok_exits": [0, 3], "min_delay": "500ms", "max_delay": "2m", "attempts": 10},
+    "stop": {"signal": "SIGINT", "timeout": "10s", "scope": "group"},
+    "contact": "the web team",
+}
+MESSAGES = (
+    ({"type": "RESTART", "name": "web"}, "Give every instance of a program a new process; start it if it is stopped."),
+    ({"type": "RESTART-GROUP", "group": "public"}, "The same for all programs whose `group` has the label."),
+    ({"type": "RESTART-ALL"}, "The same for all programs."),
+)
+VARIABLES = {
+    "NCOLONY_CONFIG": "the text of the program's file; its own keys are read from here",
+    "NCOLONY_NAME": "the program's name",
+    "NCOLONY_INSTANCE": "the number of the instance, from 1",
+    "NCOLONY_RUN": "a mark that no other run of any program carries, `COLONY/NAME:INSTANCE/RUN`",
+}
+
+
+def page(_root):
+    """Return the page."""
+    supported = [key for key in keys.KEYS if key.read is not keys.not_yet]
+    later = [code(key.name) for key in keys.KEYS if key.read is keys.not_yet]
+    return join(
+        "# Files, keys and messages",
+        NOTE,
+        "## The file of a program",
+        f"`conf/NAME` holds one JSON object of at most {parse.MAX_BYTES} bytes in UTF-8. `NAME` is the program's name:"
+        f" {names.WANTED}. Files whose names begin with `.` or end in"
+        f" {', '.join(code(ending) for ending in names.IGNORED_ENDINGS)} are ignored, so a writer makes"
+        " `NAME.new` and renames it.",
+        block("json", _example()),
+        "A file that cannot be used is reported in one line, with every problem in it; the program it names goes on as"
+        " it was, and all other files are served. A key twice in one object is an error. So is `NaN`.",
+        "## Keys",
+        "Only `args` is required. *A change costs*: `restart` replaces the running process, `nothing` leaves it alone."
+        " A file whose text changes and whose meaning does not restarts nothing.",
+        table(["key", "value", "default", "a change costs", "meaning"], [_row(key) for key in supported]),
+        *(part for key in supported if key.inner for part in _inner(key)),
+        "### Times",
+        'A time is a number of seconds, or a string of numbers with units, `ms`, `s`, `m`, `h` or `d`: `"1m30s"`.',
+        "### Keys of your own",
+        "Any other key is the program's own business: the supervisor ignores it, and the program reads it from"
+        " `NCOLONY_CONFIG`. One that is within two letters of a key above is warned about. A change of it costs a"
+        " `restart`, as the program has read the old text.",
+        "### Not supported yet",
+        f"Kept for keys to come. A file that has one of these is refused, never half obeyed: {', '.join(later)}.",
+        "## What a process gets",
+        "The supervisor's environment, or what `env_inherit` names of it; then `env`; then these:",
+        table(["variable", "holds"], [[code(name), VARIABLES[name]] for name in _variables()]),
+        "Never passed on, as they are meant for the supervisor alone: "
+        + ", ".join(code(name) for name in sorted(NOT_FOR_CHILDREN))
+        + ".",
+        "Each process is the leader of a session of its own. Its standard input is `/dev/null`, its standard output and"
+        " error are pipes to the supervisor, and no other descriptor is open. No signal is blocked or ignored.",
+        "## Messages",
+        "`messages/ANY-NAME` holds one JSON object. Messages are taken in the order of their names and deleted when"
+        " handled. One that cannot be used is moved to `messages/.rejected/`, with the reason beside it in"
+        " `NAME.reason`. The rules for names that are ignored are those of `conf/`.",
+        table(["message", "does"], [_message(*row) for row in _messages()]),
+    )
+
+
+def _example():
+    """Return the example, after the checker has accepted it."""
+    lines = (f'  "{name}": {json.dumps(value)}' for name, value in EXAMPLE.items())
+    text = "{\n" + ",\n".join(lines) + "\n}\n"
+    checked = check("web", *parse.parse(text.encode()), Defaults())
+    assert checked.program is not None, checked.problems
+    assert not checked.warnings, checked.warnings
+    return text
+
+
+def _row(key):
+    return [code(key.name), key.wanted, _default(key), key.cost, key.meaning]
+
+
+def _inner(key):
+    yield f"### Inside `{key.name}`"
+    if key.short_for:
+        yield f"`{key.name}` may also be its `{key.short_for}` alone."
+    yield table(
+        ["key", "value", "default", "meaning"],
+        [[code(f"{key.name}.{inner.name}"), inner.wanted, _default(inner), inner.meaning] for inner in key.inner],
+    )
+
+
+def _default(key):
+    """Return the default: as code where it is JSON, else in words."""
+    try:
+        json.loads(key.default)
+    except ValueError:
+        return key.default
+    return code(key.default)
+
+
+def _variables():
+    found = environment(Program("sample", ("sample",)), 1, "mark", {})
+    assert set(found) == set(VARIABLES), "the environment has other variables than this page knows"
+    return found
+
+
+def _messages():
+    try:
+        messages.request(b"{}")
+    except parse.NotAnObject as error:
+        known = error.problem.wanted.removeprefix("one of ").split(", ")
+        assert set(known) == {value["type"] for value, _ in MESSAGES}
+    return MESSAGES
+
+
+def _message(value, meaning):
+    text = json.dumps(value)
+    messages.request(text.encode())
+    return [code(text), meaning]
