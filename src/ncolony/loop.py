@@ -86,11 +86,11 @@ class Loop:
             heapify(self._timers)
             self._cancelled = 0
 
-    def watch(self, fd: int, call: Callable[[], None]) -> None:
+    def watch(self, fd: int, call: Callable[[], object]) -> None:
         """Call whenever ``fd`` can be read."""
         self._selector.register(fd, EVENT_READ, call)
 
-    def watch_writes(self, fd: int, call: Callable[[], None]) -> None:
+    def watch_writes(self, fd: int, call: Callable[[], object]) -> None:
         """Call whenever ``fd`` can be written."""
         self._selector.register(fd, EVENT_WRITE, call)
 

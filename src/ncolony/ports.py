@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol  # noqa: TID253 - see above
 
 from ncolony.core.events import Event
+from ncolony.core.kept import Kept
 from ncolony.core.launch import Launch
 from ncolony.core.states import Ended, Ready, Spawned, SpawnFailed
 
@@ -31,10 +32,10 @@ class Loop(Protocol):
     def call_at(self, when: float, call: Callable[[], None]) -> Timer:
         """Call once, not before ``when``."""
 
-    def watch(self, fd: int, call: Callable[[], None]) -> None:
+    def watch(self, fd: int, call: Callable[[], object]) -> None:
         """Call whenever ``fd`` can be read."""
 
-    def watch_writes(self, fd: int, call: Callable[[], None]) -> None:
+    def watch_writes(self, fd: int, call: Callable[[], object]) -> None:
         """Call whenever ``fd`` can be written."""
 
     def unwatch(self, fd: int) -> None:
@@ -54,6 +55,9 @@ class Channel(Protocol):
     def child_fds(self) -> tuple[int, int]:
         """Return the descriptors that become the next process's stdout and stderr."""
 
+    def spawned(self) -> None:
+        """Take note that a process has its descriptors by now."""
+
     def rename(self, label: str) -> None:
         """Carry another name from now on."""
 
@@ -67,8 +71,11 @@ class Channel(Protocol):
 class Channels(Protocol):
     """Makes channels."""
 
-    def open(self, label: str) -> Channel:
-        """Make the channel of a slot. Raises OSError where the system has no room for it."""
+    def open(self, label: str, pid: int | None = None) -> Channel:
+        """Make the channel of a slot, or take over the one that the live process ``pid`` writes to.
+
+        Raises OSError where the system has no room for it.
+        """
 
 
 class Spawner(Protocol):
@@ -78,6 +85,13 @@ class Spawner(Protocol):
         """Start one, and ``tell`` what becomes of it: Spawned or SpawnFailed, and after Spawned one Ended.
 
         Facts may be told before this returns.
+        """
+
+
+    def adopt(self, name: str, kept: Kept, pid: int, tell: Callable[[Fact], None]) -> Process:
+        """Take over the process ``pid`` of a run that an earlier supervisor started, and ``tell`` its end.
+
+        ``name``: of the run, as NAME:NUMBER/RUN. Where ``pid`` is not that process any more, it has ended.
         """
 
 

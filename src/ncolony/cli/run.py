@@ -6,7 +6,7 @@ import os
 import sys
 from getopt import GetoptError, gnu_getopt
 
-from ncolony.core.errors import ConfigError, NColonyError
+from ncolony.core.errors import ConfigError, NColonyError, Taken
 from ncolony.hosts.settings import OPTIONS, seconds, settings
 
 TYPE_CHECKING = False
@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
         return Host(wanted).run()
     except NColonyError as error:
         sys.stderr.write(f"ncolony run: {error}\n")
-        return 1
+        return USAGE_STATUS if isinstance(error, Taken) else 1
 
 
 def parse(argv: Sequence[str]) -> Settings:

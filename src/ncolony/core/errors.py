@@ -21,6 +21,10 @@ class Refused(NColonyError):
     """A request cannot be carried out as things stand; the caller is told why."""
 
 
+class Taken(Refused):
+    """Another supervisor has the colony."""
+
+
 class OSFailure(NColonyError):
     """The operating system refused something that NColony needs."""
 

@@ -33,6 +33,20 @@ class InstanceChanged:
     """What made it change."""
     at: float
     """Seconds on the loop's clock."""
+    meaning: int = 0
+    """What its latest run was started as; see kept.py."""
+
+
+@record
+class InstanceTakenOver:
+    """An instance was found as an earlier supervisor left it."""
+
+    slot: Slot
+    instance: Instance
+    meaning: int
+    """As in kept.py: what its process was started as."""
+    born: int
+    """When its process started, in clock ticks after boot; 0 where there is none."""
 
 
 @record
@@ -64,4 +78,4 @@ class ProgramsChanged:
     restart: bool = False
 
 
-Event = InstanceChanged | Warned | CommandRefused | ProgramsChanged
+Event = InstanceChanged | InstanceTakenOver | Warned | CommandRefused | ProgramsChanged

@@ -23,8 +23,10 @@ def exit_code(status: int) -> int:
     return status if status >= 0 else SIGNAL_EXIT_BASE - status
 
 
-def in_words(status: int, *, core: bool = False) -> str:
+def in_words(status: int | None, *, core: bool = False) -> str:
     """Say how a run ended: ``exited with status 3``, ``was killed by SIGSEGV (core dumped)``."""
+    if status is None:
+        return "ended (its exit status is not known)"
     if status >= 0:
         return f"exited with status {status}"
     return f"was killed by {signal_name(-status)}" + (" (core dumped)" if core else "")

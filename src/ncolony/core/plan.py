@@ -6,13 +6,12 @@ Works on whichever part of a colony is handed in, so one changed file and a whol
 from __future__ import annotations
 
 from ncolony.core.keys import KEYS, RESTART
+from ncolony.core.program import Program
 from ncolony.core.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from ncolony.core.program import Program
 
 
 @record
@@ -68,3 +67,9 @@ def plan(current: Mapping[str, Program], wanted: Mapping[str, Program | None]) -
 def differing(old: Program, new: Program) -> tuple[str, ...]:
     """Return the keys in which two descriptions of a program mean different things; ``extras`` for the author's own."""
     return tuple(key for key, field in _FIELDS.items() if getattr(old, field, None) != getattr(new, field, None))
+
+
+def restarting_fields() -> tuple[str, ...]:
+    """Return the fields of a program that its process was started with: a change of one needs a new process."""
+    known = Program.__match_args__
+    return tuple(field for key, field in _FIELDS.items() if _COSTS[key] == RESTART and field in known)

@@ -40,9 +40,16 @@ def record(cls: type[T]) -> type[T]:
     body.update(__slots__=names, _fields=names, _defaults=defaults, __match_args__=names, __qualname__=cls.__qualname__)
     body.setdefault("__repr__", _repr)
     body.update(__eq__=_equal, __hash__=_hash, __setattr__=_frozen, __delattr__=_frozen, __reduce__=_reduce)
-    body["__init__"] = _initialiser(cls.__qualname__, names, defaults)
+    body["__init__"] = _first_init
     made: type[T] = type(cls.__name__, cls.__bases__, body)
     return made
+
+
+def _first_init(self: object, *args: object, **fields: object) -> None:
+    """Compile the real ``__init__`` when the first record of a class is made: most commands never make most records."""
+    cls = type(self)
+    cls.__init__ = _initialiser(cls.__qualname__, cls._fields, cls._defaults)  # type: ignore[attr-defined, assignment]
+    cls.__init__(self, *args, **fields)
 
 
 def replace(old: T, **changes: object) -> T:

@@ -35,7 +35,7 @@ class GiveUp:
 Verdict = Again | Done | GiveUp
 
 
-def after_run(policy: RestartPolicy, attempt: int, ran_for: float, status: int) -> Verdict:
+def after_run(policy: RestartPolicy, attempt: int, ran_for: float, status: int | None) -> Verdict:
     """Decide what follows a run of ``ran_for`` seconds that ended with ``status``."""
     if not wants_restart(policy, status):
         return Done()
@@ -58,7 +58,7 @@ def after_failures(policy: RestartPolicy, attempt: int) -> Verdict:
     return Again(delay(policy, attempt), attempt)
 
 
-def wants_restart(policy: RestartPolicy, status: int) -> bool:
+def wants_restart(policy: RestartPolicy, status: int | None) -> bool:
     """Tell whether the policy asks for another run after an end with ``status``."""
     if policy.policy == PERMANENT:
         return True

@@ -74,7 +74,7 @@ class Backoff:
 class Exited:
     """Ended as its policy wants it."""
 
-    status: int
+    status: int | None
 
 
 @record
@@ -132,10 +132,10 @@ class Ready:
 
 @record
 class Ended:
-    """The process is gone and reaped. ``status`` as in outcome.py; ``core``: it left a core dump."""
+    """The process is gone. ``status`` as in outcome.py, None where nobody saw it; ``core``: it left a core dump."""
 
     run: int
-    status: int
+    status: int | None
     core: bool = False
 
 

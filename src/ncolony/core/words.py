@@ -26,6 +26,7 @@ from ncolony.core.states import (
     Stopped,
     Stopping,
     Unhealthy,
+    pid_of,
 )
 
 TYPE_CHECKING = False
@@ -44,6 +45,9 @@ class Narrator:
         """Return the line for an event, or None where people need not hear of it."""
         if isinstance(event, events.InstanceChanged):
             return self._instance(event)
+        if isinstance(event, events.InstanceTakenOver):
+            pid = pid_of(event.instance.state)
+            return None if pid is None else f"{event.slot} runs on, pid {pid}"
         if isinstance(event, events.Warned):
             return f"{event.slot} {event.what}"
         if isinstance(event, events.CommandRefused):

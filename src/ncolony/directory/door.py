@@ -15,7 +15,7 @@ from ncolony.posix.watch import CannotWatch, DirectoryWatch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Container, Iterable
 
     from ncolony.core.program import Defaults
     from ncolony.directory.messages import Request
@@ -39,8 +39,19 @@ class Places:
 class Door:
     """One colony's directories."""
 
-    def __init__(self, loop: Loop, supervisor: Supervisor, places: Places, report: Callable[[str], None]) -> None:
-        """Read nothing yet; see :meth:`open`. What people should know goes to ``report``."""
+    def __init__(
+        self,
+        loop: Loop,
+        supervisor: Supervisor,
+        places: Places,
+        report: Callable[[str], None],
+        all_read: Callable[[Container[str]], None] = lambda _: None,
+    ) -> None:
+        """Read nothing yet; see :meth:`open`. What people should know goes to ``report``.
+
+        ``all_read`` is called once, when everything was read for the first time, with the names that have a file.
+        """
+        self._all_read = all_read
         self._loop = loop
         self._supervisor = supervisor
         self._report = report
@@ -101,6 +112,8 @@ class Door:
         if self._changed:  # found by the listing that follows a new watch
             self._schedule()
             return
+        if self._opened_at is not None and self._list(self._conf.path, self._conf.names) is not None:
+            self._all_read(self._conf.names())
         self._take_messages()
         self._opened_at = None
         self._arm_poll()

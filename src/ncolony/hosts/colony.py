@@ -6,6 +6,7 @@ import os
 
 from ncolony.core.words import Narrator
 from ncolony.directory.door import Door, Places
+from ncolony.hosts.memory import remember, settle
 from ncolony.posix.channels import PipeChannels
 from ncolony.posix.descriptors import FileLimit, keep_private
 from ncolony.posix.exits import PidfdExits, SigchldExits, has_pidfds
@@ -16,7 +17,7 @@ from ncolony.runtime.supervisor import Supervisor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from ncolony.core.events import Event
     from ncolony.hosts.settings import Settings
@@ -45,26 +46,33 @@ class Colony:
     def __init__(self, loop: Loop, settings: Settings, say: Callable[[str], None], sink: LogSink) -> None:
         """Make ready to run on ``loop``: ``say`` takes the supervisor's own lines, ``sink`` programs' output."""
         keep_private()
+        self._say = say
         exits = PidfdExits(loop) if has_pidfds() else SigchldExits(loop)
         self._exits = exits
         self._spawner = PosixSpawner(loop, exits, FileLimit())
-        observers: list[Observer] = [Log(say)]
+        self._memory = remember(settings, loop.now(), say)
+        observers: list[Observer] = [*self._memory.observers, Log(say)]
         if settings.pid is not None:
             observers.append(PidFiles(settings.pid, say))
         self._supervisor = Supervisor(
             loop,
             self._spawner,
             PipeChannels(loop, sink),
-            colony=os.urandom(6).hex(),
+            colony=self._memory.colony,
             inherit=inherited(os.environ),
             observers=observers,
         )
+        self._supervisor.remember(self._memory.kept)
         places = Places(settings.config, settings.messages, settings.frequency, settings.defaults())
-        self._door = Door(loop, self._supervisor, places, say)
+        self._door = Door(loop, self._supervisor, places, say, self._settle)
 
     def start(self) -> None:
         """Start the programs and serve the directories."""
         self._door.open()
+
+    def _settle(self, described: Container[str]) -> None:
+        """Deal with what an earlier supervisor left of programs that no usable file describes any more."""
+        settle(self._supervisor, described, self._say)
 
     def look_again(self) -> None:
         """Look at the directories anew."""
@@ -75,6 +83,7 @@ class Colony:
 
         def closed() -> None:
             self._spawner.close()
+            self._memory.close()
             if isinstance(self._exits, SigchldExits):
                 self._exits.close()
             stopped()

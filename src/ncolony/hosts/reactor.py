@@ -6,6 +6,7 @@ for its next deadline; so a thousand programs are no more to it than one, and ev
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from twisted.application.service import Service
@@ -13,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.usage import Options as UsageOptions
 
+from ncolony.core.errors import Taken
 from ncolony.hosts.colony import Colony
 from ncolony.hosts.settings import OPTIONS, seconds, settings
 from ncolony.loop import Loop
@@ -80,7 +82,11 @@ class ColonyService(Service):
     def _start(self, reactor: Reactor) -> None:
         loop = Loop()
         self._bridge = Bridge(loop, reactor)
-        self._colony = Colony(loop, self._settings, self._say, self)
+        try:
+            self._colony = Colony(loop, self._settings, self._say, self)
+        except Taken as error:
+            sys.stderr.write(f"ncolony: {error}\n")
+            raise SystemExit(2) from None
         self._colony.start()
         self._bridge.open()
 

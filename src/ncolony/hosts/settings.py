@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+STATE = ".ncolony"
 MAX_SECONDS = 100 * 365 * 86400.0
 DIRECTORIES = {"config": os.R_OK | os.X_OK, "messages": os.R_OK | os.W_OK | os.X_OK, "pid": os.W_OK | os.X_OK}
 
@@ -32,6 +33,7 @@ OPTIONS = (
     Option("config", "", "DIR", None, "the directory of programs, one JSON file each"),
     Option("messages", "", "DIR", None, "the directory of messages to the supervisor"),
     Option("frequency", "", "SECONDS", 10.0, "how often to look at directories that cannot be watched"),
+    Option("state", "", "DIR", None, "where to keep what outlives this process; MESSAGES/.ncolony if not given"),
     Option("pid", "", "DIR", None, "write a file with its pid for every program into this directory"),
     Option("threshold", "t", "SECONDS", 1.0, "a program that ran for less is started again after a delay"),
     Option("killtime", "k", "SECONDS", 5.0, "how long a program may take to stop before it is killed"),
@@ -48,6 +50,7 @@ class Settings:
     messages: str
     frequency: float = 10.0
     pid: str | None = None
+    state: str | None = None
     threshold: float = 1.0
     killtime: float = 5.0
     minrestartdelay: float = 1.0
@@ -86,6 +89,7 @@ def settings(values: Mapping[str, object]) -> Settings:
         elif name != "pid":
             message = f"cannot run without --{name}: give the directory, --{name} DIR"
             raise ConfigError(message)
+    given["state"] = os.path.abspath(str(given.get("state", os.path.join(str(given["messages"]), STATE))))
     made = Settings(**given)  # type: ignore[arg-type]
     if made.frequency <= 0:
         message = "cannot use --frequency 0: found 0, wanted more than 0 seconds"

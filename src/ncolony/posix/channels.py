@@ -1,12 +1,18 @@
 """Programs' output: one pipe a stream, kept over all runs of a slot, read without ever waiting.
 
-The supervisor holds both ends, so a pipe never ends: an exit is learned from the process, and what was written before
+The supervisor holds the pipes too, so they never end: an exit is learned from the process, and what was written before
 it is drained then. A program that closes its output, or leaves a child behind that holds it, is no special case.
+
+A process gets its end of a pipe opened for reading *and* writing. So it never finds that nobody reads, even while no
+supervisor lives: what it writes waits in the pipe, and the next supervisor opens the pipe anew through the process
+(/proc/PID/fd) and reads on.
 """
 
 from __future__ import annotations
 
 import os
+import stat
+from functools import partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,31 +58,63 @@ def _pieces(line: bytes) -> list[bytes]:
     return [line[start : start + MAX_LINE] + CONTINUED for start in range(0, last, MAX_LINE)] + [line[last:]]
 
 
-class PipeChannel:
-    """The output of one slot."""
+STREAMS = ("stdout", "stderr")
 
-    def __init__(self, loop: Loop, sink: LogSink, label: str) -> None:
-        """Make the pipes. Raises OSError where the system has no room for them."""
-        self._loop, self._sink, self._label = loop, sink, label
-        self._pipes: list[tuple[int, int, str, Lines]] = []
-        try:
-            for stream in ("stdout", "stderr"):
-                read, write = os.pipe2(os.O_CLOEXEC)
-                self._pipes.append((read, write, stream, Lines()))
-        except OSError:
-            for read, write, _, _ in self._pipes:
-                os.close(read)
-                os.close(write)
-            raise
-        for index, (read, _, _, _) in enumerate(self._pipes):
-            os.set_blocking(read, False)
-            loop.watch(read, self._read_out if index == 0 else self._read_err)
+
+class Stream:
+    """One stream of one slot."""
+
+    __slots__ = ("_handed", "_write", "lines", "name", "read")
+
+    def __init__(self, name: str, read: int = -1) -> None:
+        """Read the pipe ``read``, which is open for both, or a new one. Raises OSError."""
+        self.name = name
+        self.lines = Lines()
+        self._handed = -1
+        self._write = -1  # the end to write to, where /proc is missing and no descriptor can be open for both
+        self.read, self._write = (read, -1) if read >= 0 else _new_pipe()
+
+    def child_fd(self) -> int:
+        """Return the descriptor that a process gets: the pipe opened anew, with a mode of its own, which is to wait.
+
+        Raises OSError.
+        """
+        if self._write >= 0:
+            return self._write
+        self._handed = os.open(f"/proc/self/fd/{self.read}", os.O_RDWR | os.O_CLOEXEC)
+        return self._handed
+
+    def spawned(self) -> None:
+        """Close what was only opened to be handed on."""
+        if self._handed >= 0:
+            os.close(self._handed)
+            self._handed = -1
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        self.spawned()
+        os.close(self.read)
+        if self._write >= 0:
+            os.close(self._write)
+
+
+class Channel:
+    """The output of one slot, over all its runs."""
+
+    def __init__(self, loop: Loop, sink: LogSink, label: str, streams: list[Stream]) -> None:
+        """Read ``streams`` on ``loop`` and pass lines on to ``sink``."""
+        self._loop, self._sink, self._label, self._streams = loop, sink, label, streams
+        for stream in streams:
+            loop.watch(stream.read, partial(self._read, stream))
 
     def child_fds(self) -> tuple[int, int]:
-        """Return the descriptors that become the next process's stdout and stderr."""
-        for _, write, _, _ in self._pipes:
-            os.set_blocking(write, True)  # an earlier run may have changed that, for all that use the pipe
-        return self._pipes[0][1], self._pipes[1][1]
+        """Return the descriptors that become the next process's stdout and stderr. Raises OSError."""
+        return self._streams[0].child_fd(), self._streams[1].child_fd()
+
+    def spawned(self) -> None:
+        """Take note that a process has its descriptors by now."""
+        for stream in self._streams:
+            stream.spawned()
 
     def rename(self, label: str) -> None:
         """Carry another name from now on."""
@@ -84,49 +122,88 @@ class PipeChannel:
 
     def drain(self) -> None:
         """Take in all that a process wrote before it ended, its unfinished last line too."""
-        for index, (_, _, stream, lines) in enumerate(self._pipes):
+        for stream in self._streams:
             for _ in range(MAX_DRAIN):
-                if not self._read(index):
+                if not self._read(stream):
                     break
-            self._pass_on(stream, lines.flush())
+            self._pass_on(stream, stream.lines.flush())
 
     def close(self) -> None:
-        """Drain, and give the pipes back."""
+        """Drain, and give everything back."""
         self.drain()
-        for read, write, _, _ in self._pipes:
-            self._loop.unwatch(read)
-            os.close(read)
-            os.close(write)
-        self._pipes.clear()
+        for stream in self._streams:
+            self._loop.unwatch(stream.read)
+            stream.close()
+        self._streams = []
 
-    def _read_out(self) -> None:
-        self._read(0)
-
-    def _read_err(self) -> None:
-        self._read(1)
-
-    def _read(self, index: int) -> bool:
+    def _read(self, stream: Stream) -> bool:
         """Take in one chunk; one, so that a program that floods its pipe delays no other."""
-        read, _, stream, lines = self._pipes[index]
         try:
-            data = os.read(read, CHUNK)
+            data = os.read(stream.read, CHUNK)
         except BlockingIOError:
             return False
-        self._pass_on(stream, lines.feed(data))
-        return True
+        self._pass_on(stream, stream.lines.feed(data))
+        return bool(data)
 
-    def _pass_on(self, stream: str, lines: list[bytes]) -> None:
+    def _pass_on(self, stream: Stream, lines: list[bytes]) -> None:
         if lines:
-            self._sink.write(self._label, stream, lines)
+            self._sink.write(self._label, stream.name, lines)
 
 
 class PipeChannels:
-    """Makes channels of pipes."""
+    """Makes channels."""
 
     def __init__(self, loop: Loop, sink: LogSink) -> None:
         """Have programs' output go to ``sink``."""
         self._loop, self._sink = loop, sink
 
-    def open(self, label: str) -> PipeChannel:
-        """Make the channel of a slot. Raises OSError where the system has no room for it."""
-        return PipeChannel(self._loop, self._sink, label)
+    def open(self, label: str, pid: int | None = None) -> Channel:
+        """Make the channel of a slot, or take over the one that the live process ``pid`` writes to.
+
+        Raises OSError where the system has no room for it.
+        """
+        streams: list[Stream] = []
+        taken = _pipes_of(pid)
+        try:
+            for name in STREAMS:
+                streams.append(Stream(name, taken.pop(name, -1)))  # noqa: PERF401 - those made so far have to be closed
+        except OSError:
+            for stream in streams:
+                stream.close()
+            for fd in taken.values():
+                os.close(fd)
+            raise
+        return Channel(self._loop, self._sink, label, streams)
+
+
+def _pipes_of(pid: int | None) -> dict[str, int]:
+    """Open the pipes anew that a live process writes its output to. Both streams may be one pipe by its own choice."""
+    found: dict[str, int] = {}
+    seen = set()
+    for number, name in enumerate(STREAMS, 1):
+        path = f"/proc/{pid}/fd/{number}"
+        try:
+            status = os.stat(path)
+            if pid is not None and stat.S_ISFIFO(status.st_mode) and status.st_ino not in seen:
+                found[name] = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+                seen.add(status.st_ino)
+        except OSError:
+            continue
+    return found
+
+
+def _new_pipe() -> tuple[int, int]:
+    """Make a pipe: one descriptor open for both (and -1), or where /proc is missing its two ends."""
+    read, write = os.pipe2(os.O_CLOEXEC)
+    try:
+        both = os.open(f"/proc/self/fd/{read}", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        os.set_blocking(read, False)
+        return read, write
+    except OSError:
+        os.close(read)
+        os.close(write)
+        raise
+    os.close(read)
+    os.close(write)
+    return both, -1

@@ -72,7 +72,7 @@ def _missing(path: str) -> str:
     return f"bad interpreter: {path!r} wants {interpreter!r}, which does not exist{hint}"
 
 
-def _forbidden(path: str) -> str:
+def _forbidden(path: str) -> str:  # noqa: PLR0911 - one reason, one return
     if os.path.isdir(path):
         return f"not executable: {path!r} is a directory"
     if os.path.exists(path) and not os.path.isfile(path):

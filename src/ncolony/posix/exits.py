@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import signal
 
+from ncolony.posix.processes import start_time
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from ncolony.ports import Loop
 
-    Gone = Callable[[int, bool], None]
+    Gone = Callable[[int | None, bool], None]
 
     class Exits(Protocol):
         """Watches child processes."""
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
             Raises OSError where the system has no room to watch one more.
             """
+
+        def adopt(self, pid: int, gone: Gone) -> None:
+            """Watch a live process that another one may have started."""
 
 
 def has_pidfds() -> bool:
@@ -65,6 +70,10 @@ class PidfdExits:
             os.close(pidfd)
             raise
 
+    def adopt(self, pid: int, gone: Gone) -> None:
+        """See :class:`Exits`."""
+        self.watch(pid, gone)
+
 
 class SigchldExits:
     """Watches children through SIGCHLD, with one look at each of them when it comes."""
@@ -81,6 +90,18 @@ class SigchldExits:
         """See :class:`Exits`. The child may have ended already, so a look is taken in any case."""
         self._children[pid] = gone
         self._wake()
+
+    def adopt(self, pid: int, gone: Gone) -> None:
+        """See :class:`Exits`. No signal tells of a process that is no child, so it is looked at every second."""
+        born = start_time(pid)
+
+        def look() -> None:
+            if start_time(pid) == born:
+                self._loop.call_at(self._loop.now() + 1.0, look)
+            else:
+                gone(None, False)
+
+        look()
 
     def close(self) -> None:
         """Give SIGCHLD back."""
@@ -113,16 +134,17 @@ class SigchldExits:
             raise
 
 
-def reap(pid: int) -> tuple[int, bool] | None:
-    """Reap the child ``pid`` if it has ended: its status, and whether it dumped core. None: it lives."""
+def reap(pid: int) -> tuple[int | None, bool] | None:
+    """Reap the child ``pid`` if it has ended: its status, and whether it dumped core. None: it lives.
+
+    The status is None where this process cannot know it.
+    """
     try:
         reaped, wait_status = os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
         # Somebody in this process waits for any child and was quicker; the status is lost, the end is not.
-        return UNKNOWN_STATUS, False
+        # Or it was never ours: an earlier supervisor started it.
+        return None, False
     if reaped == 0:
         return None
     return os.waitstatus_to_exitcode(wait_status), os.WCOREDUMP(wait_status)
-
-
-UNKNOWN_STATUS = 255

@@ -15,11 +15,13 @@ import sys
 from ncolony.core.states import Ended, Spawned, SpawnFailed
 from ncolony.posix.descriptors import FileLimit
 from ncolony.posix.execs import CannotExecute, find, why, why_not_there
+from ncolony.posix.processes import is_run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ncolony.core.kept import Kept
     from ncolony.core.launch import Launch
     from ncolony.ports import Fact, Loop
     from ncolony.posix.exits import Exits
@@ -57,6 +59,37 @@ class Child:
             pass  # it has changed its group, or its user for one that is not ours to signal
 
 
+class Adopted:
+    """A process that an earlier supervisor started, held by a pidfd: its pid alone may mean another one at any time."""
+
+    __slots__ = ("_pid", "_pidfd")
+
+    def __init__(self, pid: int, pidfd: int) -> None:
+        """Hold the process ``pid``; ``pidfd`` may be -1 where the kernel has none."""
+        self._pid = pid
+        self._pidfd = pidfd
+
+    def signal(self, number: int, scope: str) -> None:
+        """Send a signal to the group or to the process alone; nothing happens when it is gone."""
+        try:
+            if self._pidfd < 0:
+                os.kill(self._pid, 0)
+            elif scope != "group":
+                signal.pidfd_send_signal(self._pidfd, number)
+                return
+            else:
+                signal.pidfd_send_signal(self._pidfd, 0)  # as long as this works, the group's number is not reused
+            os.killpg(self._pid, number) if scope == "group" else os.kill(self._pid, number)
+        except (ProcessLookupError, PermissionError):
+            pass
+
+    def close(self) -> None:
+        """Let go of it."""
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+            self._pidfd = -1
+
+
 class PosixSpawner:
     """Starts processes and watches over their ends."""
 
@@ -82,6 +115,33 @@ class PosixSpawner:
         except CannotExecute as failure:
             tell(SpawnFailed(launch.run, str(failure)))
         return child
+
+    def adopt(self, name: str, kept: Kept, pid: int, tell: Callable[[Fact], None]) -> Adopted:
+        """Take over the process of a run that an earlier supervisor started, and ``tell`` its end.
+
+        ``name``: the mark of the run, as in is_run. Where the process is not that one, it has ended and its pid is a
+        stranger's.
+        """
+        run = kept.instance.run
+        try:
+            pidfd = os.pidfd_open(pid)
+        except AttributeError:
+            pidfd = -1
+        except OSError:
+            tell(Ended(run, None))
+            return Adopted(pid, -1)
+        held = Adopted(pid, pidfd)
+
+        def gone(status: int | None, core: bool) -> None:  # noqa: FBT001 - the port's signature
+            held.close()
+            tell(Ended(run, status, core))
+
+        # Only now, as the pidfd keeps the pid from being another process's afterwards.
+        if is_run(pid, kept.born, name):
+            self._exits.adopt(pid, gone)
+        else:
+            gone(None, core=False)
+        return held
 
     def _plain(self, launch: Launch, child: Child, tell: Callable[[Fact], None]) -> None:
         with _Surroundings(launch):
@@ -114,7 +174,7 @@ class PosixSpawner:
             raise CannotExecute(f"cannot be handed to the system: {error}") from None
 
     def _watch(self, pid: int, child: Child, run: int, tell: Callable[[Fact], None]) -> None:
-        def gone(status: int, core: bool) -> None:  # noqa: FBT001 - the port's signature
+        def gone(status: int | None, core: bool) -> None:  # noqa: FBT001 - the port's signature
             child.pid = None
             tell(Ended(run, status, core))
 

@@ -10,6 +10,7 @@ from collections import deque
 
 from ncolony.core import events
 from ncolony.core.errors import ImpossibleInput, Refused
+from ncolony.core.kept import fingerprint
 from ncolony.core.launch import Launch
 from ncolony.core.lifecycle import is_stale, step
 from ncolony.core.names import nearest
@@ -25,11 +26,13 @@ from ncolony.core.states import (
     Signal,
     Spawn,
     SpawnFailed,
+    Spawning,
     Start,
     Stop,
     Stopped,
     Warn,
     deadline_of,
+    pid_of,
 )
 from ncolony.runtime.launching import environment
 
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ncolony.core.events import Event
+    from ncolony.core.kept import Kept
     from ncolony.core.plan import Remove
     from ncolony.core.program import Program
     from ncolony.core.snapshot import InstanceView
@@ -50,7 +54,7 @@ TURN = 0.02  # seconds of work before the loop gets a turn, so that a storm of s
 class Place:
     """One slot of a program, with what belongs to it outside the core."""
 
-    __slots__ = ("armed", "born", "channel", "instance", "leaving", "number", "process", "program", "timer")
+    __slots__ = ("armed", "born", "channel", "instance", "leaving", "meaning", "number", "process", "program", "timer")
 
     def __init__(self, program: Program, number: int) -> None:
         """Begin stopped."""
@@ -59,6 +63,8 @@ class Place:
         self.instance = Instance()
         self.leaving = False
         """To be forgotten as soon as it is stopped."""
+        self.meaning = 0
+        """What its latest run was started as; see kept.py."""
         self.born = float("-inf")
         """When its latest run was asked for."""
         self.process: Process | None = None
@@ -100,6 +106,7 @@ class Supervisor:
         self._inbox: deque[tuple[Place, Input]] = deque()
         self._draining = False
         self._closed: Callable[[], None] | None = None
+        self._kept: dict[tuple[str, int], Kept] = {}
 
     # What doors and clients ask ---------------------------------------------------------------------------------------
 
@@ -203,8 +210,43 @@ class Supervisor:
             self._places[key] = place
             place.leaving = False
             place.program = program
-            if program.autostart:
+            if key in self._kept:
+                self._take_over(place, self._kept.pop(key))
+            elif program.autostart:
                 self._feed(place, Start())
+
+    def _take_over(self, place: Place, kept: Kept) -> None:
+        """Go on where an earlier supervisor left off."""
+        instance = place.instance = kept.instance
+        place.meaning = kept.meaning
+        pid = pid_of(instance.state)
+        if pid is not None:
+            place.channel = self._channels.open(str(place.slot()), pid)
+            run = _run_name(place, instance.run)
+            place.process = self._spawner.adopt(run, kept, pid, lambda fact: self._feed(place, fact))
+        self._arm(place)
+        now_means = fingerprint(place.program)
+        self._tell(events.InstanceTakenOver(place.slot(), instance, kept.meaning or now_means, kept.born))
+        if kept.meaning not in (0, now_means) and instance.want == UP:
+            self._feed(place, Restart())
+
+    def remember(self, kept: Mapping[tuple[str, int], Kept]) -> None:
+        """Learn how an earlier supervisor left things; they are taken over program by program as those are described.
+
+        To be called before the first :meth:`apply`.
+        """
+        self._kept.update(kept)
+
+    def left_over(self) -> Mapping[tuple[str, int], Kept]:
+        """Return what an earlier supervisor left that no program has claimed yet."""
+        return self._kept
+
+    def let_go(self, program: Program) -> None:
+        """Stop what an earlier supervisor left of a program that is described no more."""
+        for key in [key for key in self._kept if key[0] == program.name]:
+            place = self._places[key] = Place(program, key[1])
+            self._take_over(place, self._kept.pop(key))
+            self._let_go(place)
 
     def _places_of(self, name: str) -> list[Place]:
         found = []
@@ -261,7 +303,9 @@ class Supervisor:
         place.instance = after
         self._arm(place)
         if after.state is not before.state:
-            self._tell(events.InstanceChanged(place.slot(), before, after, given, now))
+            if isinstance(after.state, Spawning):
+                place.meaning = fingerprint(place.program)
+            self._tell(events.InstanceChanged(place.slot(), before, after, given, now, place.meaning))
         for output in outputs:
             self._carry_out(place, given, output)
         if place.leaving and isinstance(after.state, Stopped):
@@ -298,14 +342,16 @@ class Supervisor:
     def _spawn(self, place: Place, run: int) -> None:
         program = place.program
         place.born = self._loop.now()
-        if place.channel is None:
-            try:
+        try:
+            if place.channel is None:
                 place.channel = self._channels.open(str(place.slot()))
-            except OSError as error:
-                self._feed(place, SpawnFailed(run, f"cannot make pipes for its output: {error.strerror}"))
-                return
-        stdout, stderr = place.channel.child_fds()
-        mark = f"{self._colony}/{program.name}:{place.number}/{run}"
+            stdout, stderr = place.channel.child_fds()
+        except OSError as error:
+            if place.channel is not None:
+                place.channel.spawned()
+            self._feed(place, SpawnFailed(run, f"cannot make pipes for its output: {error.strerror}"))
+            return
+        mark = f"{self._colony}/{_run_name(place, run)}"
         launch = Launch(
             run=run,
             args=program.args,
@@ -318,10 +364,16 @@ class Supervisor:
             gid=program.gid,
         )
         place.process = self._spawner.spawn(launch, lambda fact: self._feed(place, fact))
+        place.channel.spawned()
 
     def _tell(self, event: Event) -> None:
         for observer in self._observers:
             observer.saw(event)
+
+
+def _run_name(place: Place, run: int) -> str:
+    """Return what tells a run from all others of its colony."""
+    return f"{place.program.name}:{place.number}/{run}"
 
 
 def _nothing() -> None:

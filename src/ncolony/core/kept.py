@@ -1,0 +1,127 @@
+"""What a supervisor leaves for its successor about one instance, as plain data.
+
+Pure: posix/records.py puts it on disk and takes it back. Whatever cannot be what this module wrote is refused with a
+reason, and never half believed.
+"""
+
+from __future__ import annotations
+
+from binascii import crc32
+
+from ncolony.core.plan import restarting_fields
+from ncolony.core.record import record
+from ncolony.core.states import DOWN, STATES, UP, Instance, name_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ncolony.core.program import Program
+    from ncolony.core.states import State
+
+VERSION = 1
+_STATES: dict[str, type[State]] = {state.__name__.lower(): state for state in STATES}
+_KINDS = {"pid": int, "status": int, "since": float, "deadline": float, "why": str}
+_MEANING = restarting_fields()
+MAX_WHY = 80  # characters of a reason that are kept: a record has a fixed size
+
+
+class Senseless(ValueError):
+    """A record that this module cannot have written."""
+
+
+@record
+class Kept:
+    """One instance as its supervisor last left it."""
+
+    program: str
+    number: int
+    instance: Instance
+    meaning: int
+    """Tells whether the program means something else by now; see :func:`fingerprint`."""
+    born: int = 0
+    """When its process started, as the kernel counts (clock ticks after boot); 0 where there is none."""
+
+
+def fingerprint(program: Program) -> int:
+    """Return a number for all that a process was started with: another number, another process."""
+    return crc32(repr([getattr(program, field) for field in _MEANING]).encode("utf-8", "surrogatepass"))
+
+
+def to_plain(kept: Kept) -> dict[str, object]:
+    """Return ``kept`` as an object for JSON."""
+    instance = kept.instance
+    fields = {name: getattr(instance.state, name) for name in _KINDS if hasattr(instance.state, name)}
+    if "why" in fields:
+        fields["why"] = str(fields["why"])[:MAX_WHY]
+    return {
+        "v": VERSION,
+        "name": kept.program,
+        "n": kept.number,
+        "state": name_of(instance.state),
+        "want": instance.want,
+        "attempt": instance.attempt,
+        "run": instance.run,
+        "meaning": kept.meaning,
+        "born": kept.born,
+        **fields,
+    }
+
+
+def from_plain(value: object) -> Kept:
+    """Return what an object says. Raises :class:`Senseless`."""
+    if not isinstance(value, dict):
+        raise Senseless("it is not an object")
+    if value.get("v") != VERSION:
+        raise Senseless(f"it is of version {value.get('v')!r}, and this is version {VERSION}")
+    try:
+        return Kept(
+            program=_text(value, "name"),
+            number=_count(value, "n", 1),
+            instance=Instance(
+                state=_state(value),
+                want=_word(value, "want", (UP, DOWN)),
+                attempt=_count(value, "attempt"),
+                run=_count(value, "run"),
+            ),
+            meaning=_count(value, "meaning"),
+            born=_count(value, "born"),
+        )
+    except KeyError as error:
+        raise Senseless(f"it has no {error.args[0]!r}") from None
+
+
+def _state(value: dict[str, object]) -> State:
+    kind = _STATES[_word(value, "state", tuple(_STATES))]
+    fields: dict[str, object] = {}
+    names: tuple[str, ...] = kind.__match_args__
+    for name in names:
+        found = value[name]
+        wanted = _KINDS[name]
+        if wanted is float and isinstance(found, int) and not isinstance(found, bool):
+            found = float(found)
+        if not isinstance(found, wanted) and not (name == "status" and found is None):
+            raise Senseless(f"its {name!r} is {found!r}")
+        if name == "pid" and isinstance(found, int) and found <= 1:
+            raise Senseless(f"its pid is {found}")
+        fields[name] = found
+    return kind(**fields)  # type: ignore[arg-type]
+
+
+def _text(value: dict[str, object], key: str) -> str:
+    found = value[key]
+    if not isinstance(found, str) or not found:
+        raise Senseless(f"its {key!r} is {found!r}")
+    return found
+
+
+def _word(value: dict[str, object], key: str, words: tuple[str, ...]) -> str:
+    found = _text(value, key)
+    if found not in words:
+        raise Senseless(f"its {key!r} is {found!r}")
+    return found
+
+
+def _count(value: dict[str, object], key: str, least: int = 0) -> int:
+    found = value[key]
+    if not isinstance(found, int) or isinstance(found, bool) or found < least:
+        raise Senseless(f"its {key!r} is {found!r}")
+    return found

@@ -1,0 +1,100 @@
+"""What a colony keeps over the death of its supervisor: put together from the state directory, or done without."""
+
+from __future__ import annotations
+
+import os
+
+from ncolony.core.check import check
+from ncolony.core.parse import NotAnObject, parse
+from ncolony.core.program import TEMPORARY, Defaults, Program, RestartPolicy
+from ncolony.core.states import pid_of
+from ncolony.hosts.settings import STATE
+from ncolony.posix.processes import environment_of
+from ncolony.posix.records import Records
+from ncolony.posix.recovery import recover, recover_from_pid_files
+from ncolony.posix.state import State, Unusable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Mapping, Sequence
+
+    from ncolony.core.kept import Kept
+    from ncolony.hosts.settings import Settings
+    from ncolony.ports import Observer
+    from ncolony.runtime.supervisor import Supervisor
+
+    Say = Callable[[str], None]
+
+
+class Memory:
+    """What was found, and where things are kept from now on."""
+
+    def __init__(
+        self, colony: str, kept: Mapping[tuple[str, int], Kept], keepers: Sequence[State | Records] = ()
+    ) -> None:
+        """Hold it together. ``colony`` marks this colony's processes."""
+        self.colony = colony
+        self.kept = kept
+        self._keepers = keepers
+        self.observers: list[Observer] = [keeper for keeper in keepers if isinstance(keeper, Records)]
+
+    def close(self) -> None:
+        """Let go of the files; they stay."""
+        for keeper in self._keepers:
+            keeper.close()
+
+
+def remember(settings: Settings, now: float, say: Say) -> Memory:
+    """Open the state directory and find out what is left from before; do without where it cannot be used.
+
+    Raises :class:`Taken` where another supervisor has this colony.
+    """
+    state = None
+    try:
+        state = State(settings.state or f"{settings.messages}/{STATE}")
+        kept = recover(state, now, say)
+        if not kept and settings.pid is not None:
+            kept = recover_from_pid_files(settings.pid, now, say)
+        records = Records(state.records, {"boot": state.boot, "colony": state.colony}, kept.values())
+    except (Unusable, OSError) as error:
+        words = str(error) if isinstance(error, Unusable) else f"cannot keep records: {error.strerror}"
+        say(f"{words}; programs run, and cannot be taken over by another supervisor when this one is killed")
+        if state is not None:
+            state.close()
+        kept = recover_from_pid_files(settings.pid, now, say) if settings.pid is not None else {}
+        return Memory(os.urandom(6).hex(), kept)
+    return Memory(state.colony, kept, (records, state))
+
+
+def settle(supervisor: Supervisor, described: Container[str], say: Say) -> None:
+    """Deal with what is left of programs that no usable file describes.
+
+    Where the file is gone the program was removed, and is stopped. Where there is a file that cannot be used, the
+    program goes on as it was: its description is taken from its own environment.
+    """
+    left = supervisor.left_over()
+    for name in dict.fromkeys(name for name, _ in left):
+        pids = [pid for (owner, _), one in left.items() if owner == name and (pid := pid_of(one.instance.state))]
+        program = _own_description(name, pids)
+        if name not in described:
+            say(f"{name} was removed while no supervisor ran")
+            supervisor.let_go(program or _unknown(name))
+        elif program is not None:
+            supervisor.apply({name: program})
+        else:
+            say(f"{name} cannot be looked after until its file can be used; it goes on as it is")
+
+
+def _own_description(name: str, pids: Sequence[int]) -> Program | None:
+    for pid in pids:
+        text = environment_of(pid).get("NCOLONY_CONFIG")
+        if text is not None:
+            try:
+                return check(name, *parse(text.encode("utf-8", "surrogateescape")), Defaults()).program
+            except NotAnObject:
+                continue
+    return None
+
+
+def _unknown(name: str) -> Program:
+    return Program(name, (name,), restart=RestartPolicy(TEMPORARY))

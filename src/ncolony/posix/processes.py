@@ -1,0 +1,94 @@
+"""Facts about processes, read from /proc."""
+
+from __future__ import annotations
+
+import os
+from time import CLOCK_BOOTTIME, clock_gettime
+
+STARTED = 19  # the field that proc(5) counts as the 22nd
+
+
+def start_time(pid: int) -> int | None:
+    """Return when a process started, in clock ticks after boot: with its pid, its identity. None: there is none.
+
+    A process that has ended and was not reaped yet counts as there.
+    """
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            text = file.read(1024)
+    except OSError:
+        return None
+    # The second field is the command in parentheses, and may hold anything; the rest begins after the last one.
+    fields = text[text.rfind(b")") + 2 :].split()
+    return int(fields[STARTED]) if len(fields) > STARTED else None
+
+
+TICKS = os.sysconf("SC_CLK_TCK")
+WINDOW = 100  # ticks that may lie between a process's start and the moment it was noted
+
+
+def ticks_now() -> int:
+    """Return the time in clock ticks after boot."""
+    return int(clock_gettime(CLOCK_BOOTTIME) * TICKS)
+
+
+def is_run(pid: int, born: int, run: str) -> bool:
+    """Tell whether process ``pid`` is the run ``NAME:NUMBER/RUN`` that was noted to be alive at ``born`` (in ticks).
+
+    The mark decides. Programs that overwrite their environment to show a title have lost it: for those the time of the
+    start has to agree.
+    """
+    found = environment_of(pid).get("NCOLONY_RUN")
+    if found is not None:
+        return found.partition("/")[2] == run
+    started = start_time(pid)
+    return started is not None and born - WINDOW <= started <= born + 1
+
+
+def environment_of(pid: int) -> dict[str, str]:
+    """Return the environment a process was started with; empty where it cannot be read."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            entries = os.fsdecode(file.read()).split("\0")
+    except OSError:
+        return {}
+    return dict(entry.split("=", 1) for entry in entries if "=" in entry)
+
+
+def marked(colony: str) -> dict[str, list[int]]:
+    """Return the processes that carry a mark of this colony, by mark; session leaders come first.
+
+    Looks at every process of the system, so it is only done when records are missing.
+    """
+    wanted = os.fsencode(f"NCOLONY_RUN={colony}/")
+    found: dict[str, list[int]] = {}
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            with open(f"/proc/{name}/environ", "rb") as file:
+                environ = file.read()
+        except OSError:
+            continue
+        for entry in environ.split(b"\0"):
+            if entry.startswith(wanted):
+                pid = int(name)
+                pids = found.setdefault(os.fsdecode(entry.removeprefix(b"NCOLONY_RUN=")), [])
+                pids.insert(0 if _leads_session(pid) else len(pids), pid)
+    return found
+
+
+def _leads_session(pid: int) -> bool:
+    try:
+        return os.getsid(pid) == pid
+    except OSError:
+        return False
+
+
+def boot_id() -> str:
+    """Return a text that is another one after every boot; empty where the kernel does not tell."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,99 @@
+"""Finds out what an earlier supervisor of the same colony left running.
+
+Records are believed as far as they make sense; a process is taken for the one of its record only where pid and start
+time agree. What the records miss, because the supervisor was killed in the middle of a start or a record is damaged,
+is found by the mark that every process carries in its environment.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ncolony.core.kept import Kept
+from ncolony.core.record import replace
+from ncolony.core.states import UP, Backoff, Instance, Running, Spawning
+from ncolony.posix import records
+from ncolony.posix.processes import environment_of, marked, start_time, ticks_now
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ncolony.posix.records import Key
+    from ncolony.posix.state import State
+
+    Say = Callable[[str], None]
+
+
+def recover(state: State, now: float, say: Say) -> dict[Key, Kept]:
+    """Return how the colony was left. ``now``: on the loop's clock; ``say`` hears of what cannot be believed."""
+    try:
+        head, kept, wrong = records.read(state.records)
+    except FileNotFoundError:
+        head, kept, wrong = {"boot": state.boot}, [], []
+    except OSError as error:
+        head, kept, wrong = {}, [], [error.strerror or str(error)]
+    if head and head.get("boot") != state.boot:
+        return {}  # the machine was started anew: no process is left, and pids mean others
+    for problem in wrong:
+        say(f"cannot use all of {state.records!r}: {problem}; its process is found by its mark, if it lives")
+    found = {(one.program, one.number): one for one in kept}
+    unsure = wrong or not kept or any(isinstance(one.instance.state, Spawning) for one in kept)
+    if unsure:
+        _complete(found, marked(state.colony), now)
+    return found
+
+
+def _complete(found: dict[Key, Kept], marks: dict[str, list[int]], now: float) -> None:
+    """Settle starts that were cut short, and add what carries a mark and has no record."""
+    live = {}
+    for mark, pids in marks.items():
+        key, run = parse_mark(mark)
+        if key is not None and _leads(pids[0]):
+            live[key] = (run, pids[0])
+    for key, one in list(found.items()):
+        if isinstance(one.instance.state, Spawning) and key not in live:
+            found[key] = replace(one, instance=replace(one.instance, state=Backoff(now)))
+    for key, (run, pid) in live.items():
+        before = found.get(key)
+        if before is None:
+            found[key] = Kept(*key, Instance(Running(pid, now), UP, 0, run), 0, ticks_now())
+        elif isinstance(before.instance.state, Spawning) and before.instance.run == run:
+            alive = replace(before.instance, state=Running(pid, before.instance.state.since))
+            found[key] = replace(before, instance=alive, born=ticks_now())
+
+
+def parse_mark(mark: str) -> tuple[Key | None, int]:
+    """Return whose mark it is, and of which run: ``COLONY/NAME:NUMBER/RUN``."""
+    _, _, rest = mark.partition("/")
+    slot, _, run = rest.rpartition("/")
+    name, _, number = slot.rpartition(":")
+    if name and number.isdigit() and run.isdigit():
+        return (name, int(number)), int(run)
+    return None, 0
+
+
+def _leads(pid: int) -> bool:
+    try:
+        return os.getsid(pid) == pid
+    except OSError:
+        return False
+
+
+def recover_from_pid_files(directory: str, now: float, say: Say) -> dict[Key, Kept]:
+    """Return what pid files and the marks of their processes tell, where nothing else was kept."""
+    found: dict[Key, Kept] = {}
+    for name in sorted(os.listdir(directory)):
+        path = f"{directory}/{name}"
+        try:
+            with open(path, encoding="ascii") as file:
+                pid = int(file.read(32))
+        except (OSError, ValueError):
+            continue
+        environ = environment_of(pid)
+        key, run = parse_mark(environ.get("NCOLONY_RUN", ""))
+        if key is not None and name in (key[0], f"{key[0]}:{key[1]}") and _leads(pid):
+            found[key] = Kept(*key, Instance(Running(pid, now), UP, 0, run), 0, ticks_now())
+        elif start_time(pid) is not None:
+            say(f"the pid file {path!r} names process {pid}, which is not this colony's: it is left alone")
+    return found

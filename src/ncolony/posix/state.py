@@ -1,0 +1,90 @@
+"""The state directory: what a supervisor leaves for its successor, and the lock that lets only one have it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+
+from ncolony.core.errors import Taken
+from ncolony.posix.processes import boot_id
+
+NAME_LENGTH = 12
+LOCK, COLONY, RECORDS = "lock", "colony", "records"
+
+
+class Unusable(Exception):
+    """Nothing can be kept; the message says why."""
+
+
+class State:
+    """One state directory, held by this process."""
+
+    def __init__(self, path: str) -> None:
+        """Take the directory at ``path``, and make it if it is not there.
+
+        Raises :class:`Taken` where another supervisor holds it, :class:`Unusable` where it cannot be used at all.
+        """
+        self.path = path
+        try:
+            _make(path)
+            self._lock = _lock(f"{path}/{LOCK}")
+            self.colony = _colony(f"{path}/{COLONY}")
+        except OSError as error:
+            words = f"cannot keep anything in {path!r}: {error.strerror}"
+            raise Unusable(words) from None
+        self.boot = boot_id()
+
+    @property
+    def records(self) -> str:
+        """Return the path of the file of records."""
+        return f"{self.path}/{RECORDS}"
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        os.close(self._lock)
+
+
+def _make(path: str) -> None:
+    """Make a directory that is ours alone, or see to it that it is. Raises :class:`Unusable` and OSError."""
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        pass
+    status = os.lstat(path)
+    if not stat.S_ISDIR(status.st_mode):
+        raise Unusable(f"cannot keep anything in {path!r}: it is not a directory")
+    if status.st_uid != os.geteuid():
+        raise Unusable(f"cannot keep anything in {path!r}: it belongs to user {status.st_uid}")
+    if status.st_mode & 0o077:
+        os.chmod(path, 0o700)
+
+
+def _lock(path: str) -> int:
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        owner = os.pread(fd, 32, 0).decode("ascii", "replace").strip() or "not known"
+        os.close(fd)
+        folder = os.path.dirname(os.path.dirname(path))
+        raise Taken(f"cannot run this colony: another supervisor has it, pid {owner} (lock in {folder!r})") from None
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, b"%d\n" % os.getpid(), 0)
+    return fd
+
+
+def _colony(path: str) -> str:
+    """Return the name that marks this colony's processes; it stays the same over all supervisors of the directory."""
+    try:
+        with open(path, encoding="ascii") as file:
+            found = file.read().strip()
+        if len(found) == NAME_LENGTH and found.isalnum():
+            return found
+    except (FileNotFoundError, UnicodeDecodeError):
+        pass
+    made = os.urandom(NAME_LENGTH // 2).hex()
+    with open(f"{path}.new", "w", encoding="ascii") as file:
+        file.write(made + "\n")
+    os.replace(f"{path}.new", path)
+    return made
