@@ -11,9 +11,9 @@ from typing import Protocol  # noqa: TID253 - see above
 from ncolony.core.events import Event
 from ncolony.core.kept import Kept
 from ncolony.core.launch import Launch
-from ncolony.core.states import Ended, Ready, Spawned, SpawnFailed
+from ncolony.core.states import Ended, Ready, Spawned, SpawnFailed, Swept
 
-Fact = Spawned | SpawnFailed | Ready | Ended
+Fact = Spawned | SpawnFailed | Ready | Ended | Swept
 
 
 class Timer(Protocol):

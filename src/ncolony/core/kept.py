@@ -10,7 +10,7 @@ from binascii import crc32
 
 from ncolony.core.plan import restarting_fields
 from ncolony.core.record import record
-from ncolony.core.states import DOWN, STATES, UP, Instance, name_of
+from ncolony.core.states import DOWN, STATES, UP, Backoff, Exited, Fatal, Instance, name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 _STATES: dict[str, type[State]] = {state.__name__.lower(): state for state in STATES}
-_KINDS = {"pid": int, "status": int, "since": float, "deadline": float, "why": str}
+_KINDS = {"pid": int, "status": int, "since": float, "deadline": float, "why": str, "killed": bool}
 _MEANING = restarting_fields()
 MAX_WHY = 80  # characters of a reason that are kept: a record has a fixed size
 
@@ -49,21 +49,30 @@ def fingerprint(program: Program) -> int:
 def to_plain(kept: Kept) -> dict[str, object]:
     """Return ``kept`` as an object for JSON."""
     instance = kept.instance
-    fields = {name: getattr(instance.state, name) for name in _KINDS if hasattr(instance.state, name)}
-    if "why" in fields:
-        fields["why"] = str(fields["why"])[:MAX_WHY]
     return {
         "v": VERSION,
         "name": kept.program,
         "n": kept.number,
-        "state": name_of(instance.state),
+        **_plain_state(instance.state),
         "want": instance.want,
         "attempt": instance.attempt,
         "run": instance.run,
         "meaning": kept.meaning,
         "born": kept.born,
-        **fields,
     }
+
+
+def _plain_state(state: State) -> dict[str, object]:
+    plain: dict[str, object] = {"state": name_of(state)}
+    names: tuple[str, ...] = state.__match_args__
+    for name in names:
+        value = getattr(state, name)
+        if name == "why":
+            value = value[:MAX_WHY]
+        elif name == "then" and value is not None:
+            value = _plain_state(value)
+        plain[name] = value
+    return plain
 
 
 def from_plain(value: object) -> Kept:
@@ -95,6 +104,9 @@ def _state(value: dict[str, object]) -> State:
     names: tuple[str, ...] = kind.__match_args__
     for name in names:
         found = value[name]
+        if name == "then":
+            fields[name] = _following(found)
+            continue
         wanted = _KINDS[name]
         if wanted is float and isinstance(found, int) and not isinstance(found, bool):
             found = float(found)
@@ -104,6 +116,17 @@ def _state(value: dict[str, object]) -> State:
             raise Senseless(f"its pid is {found}")
         fields[name] = found
     return kind(**fields)  # type: ignore[arg-type]
+
+
+def _following(value: object) -> State | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise Senseless(f"its 'then' is {value!r}")
+    state = _state(value)
+    if not isinstance(state, Backoff | Exited | Fatal):
+        raise Senseless(f"its 'then' is {name_of(state)!r}")
+    return state
 
 
 def _text(value: dict[str, object], key: str) -> str:

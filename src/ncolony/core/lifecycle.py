@@ -47,6 +47,8 @@ from ncolony.core.states import (
     Stop,
     Stopped,
     Stopping,
+    Sweeping,
+    Swept,
     Unblocked,
     Unhealthy,
     Waiting,
@@ -205,19 +207,53 @@ def hurry(at: Moment) -> Step:
     """Want it down; a shorter patience moves the deadline closer, never away."""
     state = at.instance.state
     assert isinstance(at.given, Stop)
-    assert isinstance(state, Stopping)
+    assert isinstance(state, Stopping | Sweeping)
     if at.given.within is None:
         return wish_down(at)
-    return _to(at, Stopping(state.pid, min(state.deadline, at.now + at.given.within)), want=DOWN)
+    return _to(at, replace(state, deadline=min(state.deadline, at.now + at.given.within)), want=DOWN)
 
 
 def gone(at: Moment) -> Step:
-    """Settle: stopped, or the next run, at once where it was asked for; after a failure later, or give up."""
+    """Settle: stopped, or the next run, at once where it was asked for; after a failure later, or give up. What it left
+    behind has had its signals, and is waited for first."""
     assert isinstance(at.given, Ended)
+    state = at.instance.state
+    assert isinstance(state, Stopping | Killing)
+    verdict = restarts.after_failures(at.program.restart, at.instance.attempt)
+    why = "was not ready in time, or soon unhealthy"
+    if at.given.left:
+        then = _after(at, verdict, why)
+        return _to(at, Sweeping(state.deadline, then, isinstance(state, Killing)), attempt=_attempt(verdict))
     if at.instance.want == DOWN:
         return _to(at, Stopped())
-    verdict = restarts.after_failures(at.program.restart, at.instance.attempt)
-    return _follow(at, verdict, "was not ready in time, or soon unhealthy")
+    return _follow(at, verdict, why)
+
+
+def start_after(at: Moment) -> Step:
+    """Want it up once nothing is left behind; earlier failures are forgotten."""
+    assert isinstance(at.instance.state, Sweeping)
+    return _to(at, replace(at.instance.state, then=None), want=UP, attempt=0)
+
+
+def swept(at: Moment) -> Step:
+    """Settle as its end decided, now that nothing of it is left: stopped, the next run, or a wait for it."""
+    assert isinstance(at.instance.state, Sweeping)
+    then = at.instance.state.then
+    if at.instance.want == DOWN:
+        return _to(at, Stopped())
+    if then is None or (isinstance(then, Backoff) and then.deadline <= at.now):
+        return again(at)
+    return _to(at, then)
+
+
+def kill_left(at: Moment) -> Step:
+    """Send SIGKILL to what is left behind; say so where it was sent before and has not ended it."""
+    state = at.instance.state
+    assert isinstance(state, Sweeping)
+    outputs: tuple[Output, ...] = (Signal(SIGKILL),)
+    if state.killed:
+        outputs = (Warn("left processes behind that do not die of SIGKILL: they hang in the kernel"), *outputs)
+    return _to(at, Sweeping(_kill_deadline(at), state.then, killed=True), *outputs)
 
 
 def kill(at: Moment) -> Step:
@@ -277,34 +313,49 @@ def _kill_deadline(at: Moment) -> float:
 
 
 def _follow(at: Moment, verdict: restarts.Verdict, why: str) -> Step:
+    """Do what a verdict says; first of all end what the process left behind."""
+    then = _after(at, verdict, why)
+    attempt = _attempt(verdict)
+    if isinstance(at.given, Ended) and at.given.left:
+        policy = at.program.stop
+        state = Sweeping(at.now + policy.timeout, then)
+        return _to(at, state, Signal(policy.signal), Signal(SIGCONT), attempt=attempt)
+    return _launch(at, attempt) if then is None else _to(at, then, attempt=attempt)
+
+
+def _after(at: Moment, verdict: restarts.Verdict, why: str) -> Backoff | Exited | Fatal | None:
+    """Return the state that a verdict leads to; None: the next run."""
     if isinstance(verdict, restarts.Done):
         assert isinstance(at.given, Ended)
-        return _to(at, Exited(at.given.status), attempt=0)
+        return Exited(at.given.status)
     if isinstance(verdict, restarts.GiveUp):
-        return _to(at, Fatal(why), attempt=verdict.attempt)
-    if verdict.delay > 0:
-        return _to(at, Backoff(at.now + verdict.delay), attempt=verdict.attempt)
-    return _launch(at, attempt=verdict.attempt)
+        return Fatal(why)
+    return Backoff(at.now + verdict.delay) if verdict.delay > 0 else None
+
+
+def _attempt(verdict: restarts.Verdict) -> int:
+    return 0 if isinstance(verdict, restarts.Done) else verdict.attempt
 
 
 # The table --------------------------------------------------------------------------------------------------------------
 
 _COLUMNS = (
-    Start, Stop, Restart, Spawned, SpawnFailed, Ready, Ended, Unhealthy, DeadlinePassed, Unblocked,
+    Start, Stop, Restart, Spawned, SpawnFailed, Ready, Ended, Swept, Unhealthy, DeadlinePassed, Unblocked,
 )  # fmt: skip
 _ = impossible
 _ROWS: dict[type[State], tuple[Callable[[Moment], Step], ...]] = {
-    #         Start         Stop         Restart     Spawned Failed     Ready  Ended       Unhealthy  Deadline       Unblocked
-    Stopped:  (start,        refuse_stop, start,      _,      _,         stay,  _,          stay,      _,             stay),
-    Waiting:  (wish_up,      down,        wish_up,    _,      _,         stay,  _,          stay,      _,             unblocked),
-    Spawning: (wish_up,      wish_down,   wish_up,    alive,  stillborn, stay,  _,          stay,      _,             stay),
-    Starting: (refuse_start, stop,        replace_it, _,      _,         ready, died_early, stay,      patience_over, stay),
-    Running:  (refuse_start, stop,        replace_it, _,      _,         stay,  ended,      unhealthy, _,             stay),
-    Stopping: (wish_up,      hurry,       wish_up,    _,      _,         stay,  gone,       stay,      kill,          stay),
-    Killing:  (wish_up,      wish_down,   wish_up,    _,      _,         stay,  gone,       stay,      kill_again,    stay),
-    Backoff:  (start,        down,        start,      _,      _,         stay,  _,          stay,      again,         stay),
-    Exited:   (start,        down,        start,      _,      _,         stay,  _,          stay,      _,             stay),
-    Fatal:    (start,        down,        start,      _,      _,         stay,  _,          stay,      _,             stay),
+    #         Start         Stop         Restart      Spawned Failed     Ready  Ended       Swept  Unhealthy  Deadline       Unblocked
+    Stopped:  (start,        refuse_stop, start,       _,      _,         stay,  _,          _,     stay,      _,             stay),
+    Waiting:  (wish_up,      down,        wish_up,     _,      _,         stay,  _,          _,     stay,      _,             unblocked),
+    Spawning: (wish_up,      wish_down,   wish_up,     alive,  stillborn, stay,  _,          _,     stay,      _,             stay),
+    Starting: (refuse_start, stop,        replace_it,  _,      _,         ready, died_early, _,     stay,      patience_over, stay),
+    Running:  (refuse_start, stop,        replace_it,  _,      _,         stay,  ended,      _,     unhealthy, _,             stay),
+    Stopping: (wish_up,      hurry,       wish_up,     _,      _,         stay,  gone,       _,     stay,      kill,          stay),
+    Killing:  (wish_up,      wish_down,   wish_up,     _,      _,         stay,  gone,       _,     stay,      kill_again,    stay),
+    Sweeping: (start_after,  hurry,       start_after, _,      _,         stay,  _,          swept, stay,      kill_left,     stay),
+    Backoff:  (start,        down,        start,       _,      _,         stay,  _,          _,     stay,      again,         stay),
+    Exited:   (start,        down,        start,       _,      _,         stay,  _,          _,     stay,      _,             stay),
+    Fatal:    (start,        down,        start,       _,      _,         stay,  _,          _,     stay,      _,             stay),
 }  # fmt: skip
 
 TABLE: dict[tuple[type[State], type[Input]], Callable[[Moment], Step]] = {

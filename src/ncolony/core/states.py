@@ -84,8 +84,19 @@ class Fatal:
     why: str
 
 
-State = Stopped | Waiting | Spawning | Starting | Running | Stopping | Killing | Backoff | Exited | Fatal
-STATES = (Stopped, Waiting, Spawning, Starting, Running, Stopping, Killing, Backoff, Exited, Fatal)
+@record
+class Sweeping:
+    """The process is gone, and left others behind, which are being ended; at the deadline they get SIGKILL."""
+
+    deadline: float
+    then: Backoff | Exited | Fatal | None
+    """What follows where it is still wanted; None: the next run."""
+    killed: bool = False
+    """They got SIGKILL."""
+
+
+State = Stopped | Waiting | Spawning | Starting | Running | Stopping | Killing | Sweeping | Backoff | Exited | Fatal
+STATES = (Stopped, Waiting, Spawning, Starting, Running, Stopping, Killing, Sweeping, Backoff, Exited, Fatal)
 
 # Inputs: commands (may be refused), then facts (happened) --------------------------------------------------------
 
@@ -137,6 +148,15 @@ class Ended:
     run: int
     status: int | None
     core: bool = False
+    left: bool = False
+    """Others that it started live on; Swept follows when they are gone."""
+
+
+@record
+class Swept:
+    """Nothing is left of what the run's process left behind."""
+
+    run: int
 
 
 @record
@@ -161,9 +181,11 @@ class Unblocked:
     run: int
 
 
-Input = Start | Stop | Restart | Spawned | SpawnFailed | Ready | Ended | Unhealthy | DeadlinePassed | Unblocked
+Input = (
+    Start | Stop | Restart | Spawned | SpawnFailed | Ready | Ended | Swept | Unhealthy | DeadlinePassed | Unblocked
+)
 COMMANDS = (Start, Stop, Restart)
-INPUTS = (*COMMANDS, Spawned, SpawnFailed, Ready, Ended, Unhealthy, DeadlinePassed, Unblocked)
+INPUTS = (*COMMANDS, Spawned, SpawnFailed, Ready, Ended, Swept, Unhealthy, DeadlinePassed, Unblocked)
 
 # Outputs ----------------------------------------------------------------------------------------------------------
 

@@ -25,6 +25,8 @@ from ncolony.core.states import (
     Starting,
     Stopped,
     Stopping,
+    Sweeping,
+    Swept,
     Unhealthy,
     pid_of,
 )
@@ -74,6 +76,10 @@ def _change(event: InstanceChanged) -> str | None:
     state, given = event.after.state, event.given
     if isinstance(given, Ended):
         return f"{in_words(given.status, core=given.core)}{_lived(event)}; {_next(event)}"
+    if isinstance(given, Swept):
+        return f"has nothing left; {_next(event)}"
+    if isinstance(state, Sweeping) and isinstance(given, DeadlinePassed) and state.killed:
+        return "left processes that did not end in time and get SIGKILL"
     if isinstance(state, Running):
         return f"is ready, pid {state.pid}" if isinstance(given, Ready | DeadlinePassed) else f"runs, pid {state.pid}"
     if isinstance(state, Starting):
@@ -111,6 +117,8 @@ def _next(event: InstanceChanged) -> str:
         return "left as it is"
     if isinstance(state, Stopped):
         return "stopped"
+    if isinstance(state, Sweeping):
+        return "ending what it left behind first"
     return "starting again" if event.after.want == UP else "stopped"
 
 
