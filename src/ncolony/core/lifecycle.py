@@ -214,8 +214,7 @@ def hurry(at: Moment) -> Step:
 
 
 def gone(at: Moment) -> Step:
-    """Settle: stopped, or the next run, at once where it was asked for; after a failure later, or give up. What it left
-    behind has had its signals, and is waited for first."""
+    """Settle: stopped, or the next run, now or after failures later, or give up; all once nothing is left behind."""
     assert isinstance(at.given, Ended)
     state = at.instance.state
     assert isinstance(state, Stopping | Killing)

@@ -7,7 +7,7 @@ until it comes to life.
 from __future__ import annotations
 
 from ncolony.core import events
-from ncolony.core.outcome import in_words, signal_name
+from ncolony.core.outcome import in_words
 from ncolony.core.states import (
     UP,
     Backoff,
@@ -78,16 +78,21 @@ def _change(event: InstanceChanged) -> str | None:
         return f"{in_words(given.status, core=given.core)}{_lived(event)}; {_next(event)}"
     if isinstance(given, Swept):
         return f"has nothing left; {_next(event)}"
-    if isinstance(state, Sweeping) and isinstance(given, DeadlinePassed) and state.killed:
-        return "left processes that did not end in time and get SIGKILL"
     if isinstance(state, Running):
         return f"is ready, pid {state.pid}" if isinstance(given, Ready | DeadlinePassed) else f"runs, pid {state.pid}"
     if isinstance(state, Starting):
         return f"starts, pid {state.pid}"
-    if isinstance(state, Killing):
-        return f"did not end in time and gets {signal_name(9)}" if not isinstance(event.before.state, Killing) else None
-    if isinstance(state, Stopping) and not isinstance(event.before.state, Stopping):
+    return _end_under_way(event)
+
+
+def _end_under_way(event: InstanceChanged) -> str | None:
+    state, before = event.after.state, event.before.state
+    if isinstance(state, Killing) and not isinstance(before, Killing):
+        return "did not end in time and gets SIGKILL"
+    if isinstance(state, Stopping) and not isinstance(before, Stopping):
         return f"is being stopped ({_reason(event)})"
+    if isinstance(state, Sweeping) and isinstance(before, Sweeping) and state.killed and not before.killed:
+        return "left processes behind that did not end in time and get SIGKILL"
     return None
 
 
