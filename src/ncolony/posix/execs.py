@@ -72,17 +72,15 @@ def _missing(path: str) -> str:
     return f"bad interpreter: {path!r} wants {interpreter!r}, which does not exist{hint}"
 
 
-def _forbidden(path: str) -> str:  # noqa: PLR0911 - one reason, one return
-    if os.path.isdir(path):
-        return f"not executable: {path!r} is a directory"
-    if os.path.exists(path) and not os.path.isfile(path):
-        return f"not executable: {path!r} is not a regular file"
+def _forbidden(path: str) -> str:
     if not os.access(path, os.F_OK):
         return f"no permission to reach {path!r}"
+    if not os.path.isfile(path):
+        return f"not executable: {path!r} is {'a directory' if os.path.isdir(path) else 'not a regular file'}"
+    if os.statvfs(path).f_flag & os.ST_NOEXEC:  # first, as access() takes it for missing permission
+        return f"not executable: {path!r} is on a file system that is mounted noexec"
     if not os.access(path, os.X_OK):
         return f"not executable: {path!r} lacks the permission to be executed"
-    if os.statvfs(path).f_flag & os.ST_NOEXEC:
-        return f"not executable: {path!r} is on a file system that is mounted noexec"
     interpreter = _interpreter(path)
     if interpreter is not None and not os.access(interpreter, os.X_OK):
         return f"bad interpreter: {path!r} wants {interpreter!r}, which cannot be executed"
