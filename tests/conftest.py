@@ -1,0 +1,50 @@
+# ruff: noqa: PTH115, PTH123, PTH208 - system calls are the subject
+"""What all tests share: a check that nothing of a test is left when it ends."""
+
+import gc
+import os
+
+import pytest
+
+
+def descriptors():
+    """Return what this process has open, by number."""
+    found = {}
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
+        except FileNotFoundError:
+            continue  # the listing's own
+    return found
+
+
+def children():
+    """Return the children of this process, dead ones too, with their command."""
+    found = {}
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
+                command, _, rest = file.read().rpartition(")")
+        except OSError:
+            continue
+        if int(rest.split()[1]) == os.getpid():
+            found[int(name)] = command
+    return found
+
+
+def leftovers(before, now):
+    """Return what ``now()`` has more than ``before``."""
+    left = {key: value for key, value in now().items() if before.get(key) != value}
+    if left:  # an exception's traceback may hold what is closed as soon as it is let go
+        gc.collect()
+        left = {key: value for key, value in now().items() if before.get(key) != value}
+    return left
+
+
+@pytest.fixture
+def nothing_left():
+    """Fail the test that leaves a child process or an open descriptor behind."""
+    open_before, alive_before = descriptors(), children()
+    yield
+    assert not leftovers(open_before, descriptors), "descriptors left open"
+    assert not leftovers(alive_before, children), "child processes left behind"
