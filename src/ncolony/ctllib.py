@@ -21,7 +21,7 @@ from itertools import count
 from time import time_ns
 
 from ncolony.core.errors import ConfigError, NColonyError, OSFailure, Refused
-from ncolony.core.names import check_name, is_ignored, nearest
+from ncolony.core.names import check_name, is_ignored, nearest, quoted
 from ncolony.core.parse import NotAnObject, Problem, parse, shown
 from ncolony.core.record import record
 
@@ -148,11 +148,6 @@ def read(places: Places, name: str) -> Description:
         return Description(name, found.data.decode("utf-8", "replace"), None, (error.problem,))
     checked = _checked(name, text, value)
     return Description(name, text, value, checked.problems, checked.warnings)
-
-
-def quoted(text: str) -> str:
-    """Return ``text`` in quotes, fit for one line of a terminal."""
-    return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
 def _checked(name: str, text: str, value: dict[str, object]) -> Checked:

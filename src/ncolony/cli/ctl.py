@@ -10,7 +10,7 @@ import sys
 from ncolony import ctllib
 from ncolony.cli.options import Given, Option, described, read
 from ncolony.core.errors import ConfigError, NColonyError, OSFailure, Refused
-from ncolony.core.names import nearest
+from ncolony.core.names import nearest, quoted
 from ncolony.core.record import record
 
 TYPE_CHECKING = False
@@ -153,7 +153,7 @@ def _verb(name: str) -> Verb:
     if name not in VERBS:
         near = nearest(name, list(VERBS))
         hint = f"did you mean {near}?" if near else f"give one of {', '.join(VERBS)}"
-        raise _misused(f"there is no verb {ctllib.quoted(name)}; {hint}")
+        raise _misused(f"there is no verb {quoted(name)}; {hint}")
     return VERBS[name]
 
 
@@ -170,7 +170,7 @@ def _word(name: str, verb: Verb, given: Given) -> str:
     if not words:
         raise _misused(f"{verb.word} is missing", name)
     if len(words) > 1:
-        raise _misused(f"{ctllib.quoted(words[1])} is one word too many", name)
+        raise _misused(f"{quoted(words[1])} is one word too many", name)
     return words[0]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from ncolony import ctllib
 from ncolony.cli.options import Given, Option
 from ncolony.core.errors import ConfigError
+from ncolony.core.names import quoted
 from ncolony.core.parse import MAX_BYTES, NotAnObject, parse
 
 OPTIONS = (
@@ -39,7 +40,7 @@ def add(places: ctllib.Places, name: str, given: Given) -> tuple[str, ...]:
     """Write the file of a program; return what its author should be warned of."""
     command = given.last("--cmd")
     if command is None:
-        raise ConfigError(f"cannot add {ctllib.quoted(name)}: --cmd is missing; give the executable, --cmd CMD")
+        raise ConfigError(f"cannot add {quoted(name)}: --cmd is missing; give the executable, --cmd CMD")
     extras = given.last("--extras")
     return ctllib.add(
         places,
@@ -105,14 +106,14 @@ def _extras(name: str, text: str) -> dict[str, object]:
     where = "the text after --extras"
     data = text.encode("utf-8", "surrogateescape")
     if not text.lstrip().startswith("{"):
-        where = ctllib.quoted(text)
+        where = quoted(text)
         try:
             with open(text, "rb") as file:
                 data = file.read(MAX_BYTES + 1)
         except OSError as error:
             message = f"{where}: {error.strerror}; give JSON text that begins with {{, or the path of a file with it"
-            raise ConfigError(f"cannot add {ctllib.quoted(name)}: --extras: {message}") from None
+            raise ConfigError(f"cannot add {quoted(name)}: --extras: {message}") from None
     try:
         return parse(data)[1]
     except NotAnObject as error:
-        raise ConfigError(f"cannot add {ctllib.quoted(name)}: --extras: {where}: {error}") from None
+        raise ConfigError(f"cannot add {quoted(name)}: --extras: {where}: {error}") from None

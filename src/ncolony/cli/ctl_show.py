@@ -6,6 +6,7 @@ import json
 
 from ncolony import ctllib
 from ncolony.core.errors import NColonyError, Refused
+from ncolony.core.names import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def show(places: ctllib.Places, name: str, *, raw: bool) -> tuple[list[str], int
         print(_pretty(described.value))
     elif described.text is not None:
         print(described.text.removesuffix("\n"))
-    notes = [f"cannot use {ctllib.quoted(name)}: {problem}" for problem in described.problems]
+    notes = [f"cannot use {quoted(name)}: {problem}" for problem in described.problems]
     notes += [f"note: {warning}" for warning in described.warnings]
     return notes, FAILED if described.text is None else DONE
 

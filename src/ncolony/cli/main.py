@@ -31,9 +31,16 @@ def _run(argv: list[str]) -> int:
     return supervise.main(argv)
 
 
+def _reaper(argv: list[str]) -> int:
+    from ncolony.cli import reaper
+
+    return reaper.main(argv)
+
+
 VERBS: dict[str, tuple[Callable[[list[str]], int], str]] = {
     "run": (_run, "run a colony until told to stop"),
     "ctl": (_ctl, "change a colony: add, remove and restart its programs, and show them"),
+    "reaper": (_reaper, "be PID 1 for one program: pass signals on, reap orphans, end with its status"),
 }
 
 
@@ -84,8 +91,7 @@ def _help() -> str:
 def _complaint(verb: str) -> str:
     if not verb:
         return f"ncolony: cannot do anything without a verb\n\n{_help()}"
-    from ncolony.core.names import nearest
-    from ncolony.ctllib import quoted
+    from ncolony.core.names import nearest, quoted
 
     near = nearest(verb, list(VERBS))
     hint = f"did you mean {near}?" if near else "`ncolony --help` lists them"

@@ -8,9 +8,8 @@ verb's business.
 from __future__ import annotations
 
 from ncolony.core.errors import ConfigError
-from ncolony.core.names import nearest
+from ncolony.core.names import nearest, quoted
 from ncolony.core.record import record
-from ncolony.ctllib import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +24,8 @@ class Option:
     metavar: str
     about: str
     repeated: bool = False
+    short: str = ""
+    """Its other name, one letter with a dash."""
 
 
 @record
@@ -43,7 +44,7 @@ class Given:
         return self.values.get(name)
 
 
-HELP = Option("--help", "", "this text")
+HELP = Option("--help", "", "this text", short="-h")
 
 
 def read(argv: Sequence[str], options: Sequence[Option], *, to_first_word: bool = False) -> Given:
@@ -52,6 +53,7 @@ def read(argv: Sequence[str], options: Sequence[Option], *, to_first_word: bool 
     Raises :class:`ConfigError` for an option that is not there, that could be several, or that lacks its value.
     """
     known = {option.name: option for option in (*options, HELP)}
+    shorts = {option.short: option.name for option in known.values() if option.short}
     given = Given({}, [])
     rest = list(argv)
     while rest:
@@ -65,6 +67,8 @@ def read(argv: Sequence[str], options: Sequence[Option], *, to_first_word: bool 
                 given.words.extend(rest)
                 break
             continue
+        if argument[:2] in shorts:
+            argument = shorts[argument[:2]] + (f"={argument[2:]}" if argument[2:] else "")
         name, has_value, value = argument.partition("=")
         option = _find(name, known)
         if has_value and not option.metavar:
@@ -78,8 +82,6 @@ def read(argv: Sequence[str], options: Sequence[Option], *, to_first_word: bool 
 
 
 def _find(name: str, known: dict[str, Option]) -> Option:
-    if name == "-h":
-        return HELP
     if name in known:
         return known[name]
     longer = [candidate for candidate in known if candidate.startswith(name) and len(name) > len("--")]
@@ -93,7 +95,12 @@ def _find(name: str, known: dict[str, Option]) -> Option:
 
 def described(options: Sequence[Option]) -> str:
     """Return the lines of a help text for ``options``."""
-    names = [f"{option.name} {option.metavar}".rstrip() for option in (*options, HELP)]
+    has_shorts = any(option.short for option in options)
+    blank = "    " if has_shorts else ""
+    names = [
+        f"{f'{option.short}, ' if option.short and has_shorts else blank}{option.name} {option.metavar}".rstrip()
+        for option in (*options, HELP)
+    ]
     width = max(map(len, names)) + 2
     abouts = [f"{option.about} (repeatable)" if option.repeated else option.about for option in (*options, HELP)]
     return "\n".join(f"  {name:<{width}}{about}" for name, about in zip(names, abouts, strict=True))

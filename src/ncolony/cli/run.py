@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from getopt import GetoptError, gnu_getopt
 
+from ncolony.cli.options import Option, described, read
 from ncolony.core.errors import ConfigError, NColonyError, Taken
 from ncolony.hosts.settings import OPTIONS, seconds, settings
 
@@ -15,72 +15,81 @@ if TYPE_CHECKING:
 
     from ncolony.hosts.settings import Settings
 
-USAGE_STATUS = 2
+DONE, FAILED, USAGE_STATUS = 0, 1, 2
+FOLDERS = {"config": "conf", "messages": "messages"}
+CAN_TAKE_OVER = Option("--can-take-over", "", "only tell whether this version could take the colony over; see upgrade")
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run a colony until it is told to stop. Returns the exit status: 0, or 2 where the command line is no use."""
-    if "--help" in argv or "-h" in argv:
-        sys.stdout.write(usage())
-        return 0
+    """Run a colony until it is told to stop.
+
+    Returns the exit status: 0, or 2 where the command line is no use or another supervisor has the colony.
+    """
     try:
         wanted = parse(argv)
-    except ConfigError as error:
-        sys.stderr.write(f"ncolony run: {error}\n")
-        return USAGE_STATUS
-    from ncolony.hosts.native import Host
+        if wanted is None:
+            return DONE
+        from ncolony.hosts.native import Host
 
-    try:
         return Host(wanted).run()
     except NColonyError as error:
         sys.stderr.write(f"ncolony run: {error}\n")
-        return USAGE_STATUS if isinstance(error, Taken) else 1
+        return USAGE_STATUS if isinstance(error, ConfigError | Taken) else FAILED
 
 
-def parse(argv: Sequence[str]) -> Settings:
-    """Return the settings that a command line asks for. Raises :class:`ConfigError`.
+def parse(argv: Sequence[str]) -> Settings | None:
+    """Return the settings that a command line asks for, or None where it asked a question, which is answered.
 
-    Long options may be abbreviated as long as they are told apart, as Twisted's own commands allow.
+    Raises :class:`ConfigError`. Long options may be abbreviated as long as they are told apart, as Twisted's own
+    commands allow.
     """
-    shorts = "".join(f"{option.short}:" for option in OPTIONS if option.short)
-    try:
-        pairs, rest = gnu_getopt(list(argv), shorts, [f"{option.name}=" for option in OPTIONS])
-    except GetoptError as error:
-        message = f"cannot read the command line: {error}; see ncolony run --help"
-        raise ConfigError(message) from None
-    values: dict[str, object] = _of_colony(rest)
-    for flag, text in pairs:
-        option = next(option for option in OPTIONS if flag in (f"--{option.name}", f"-{option.short}"))
-        try:
-            values[option.name] = text if option.default is None else seconds(text)
-        except ValueError as error:
-            message = f"cannot use {flag}: {error}"
-            raise ConfigError(message) from None
-    return settings(values)
+    given = read(argv, options())
+    if "--help" in given.values:
+        sys.stdout.write(usage())
+        return None
+    values: dict[str, object] = _of_colony(given.words)
+    for option in OPTIONS:
+        text = given.last(f"--{option.name}")
+        if text is not None:
+            try:
+                values[option.name] = text if option.default is None else seconds(text)
+            except ValueError as error:
+                message = f"cannot use --{option.name}: {error}"
+                raise ConfigError(message) from None
+    made = settings(values)
+    if CAN_TAKE_OVER.name in given.values:
+        from ncolony.hosts.upgrade import can_take_over
+
+        can_take_over(made)
+        return None
+    return made
 
 
-def _of_colony(rest: Sequence[str]) -> dict[str, object]:
-    if len(rest) > 1:
-        message = f"cannot run more than one colony: found {' '.join(rest)}, wanted one directory"
+def options() -> tuple[Option, ...]:
+    """Return the options of ``ncolony run``."""
+    made = []
+    for option in OPTIONS:
+        default = "" if option.default is None else f" [{option.default:g}]"
+        short = f"-{option.short}" if option.short else ""
+        made.append(Option(f"--{option.name}", option.metavar, f"{option.meaning}{default}", short=short))
+    return (*made, CAN_TAKE_OVER)
+
+
+def _of_colony(words: Sequence[str]) -> dict[str, object]:
+    if len(words) > 1:
+        message = f"cannot run more than one colony: found {' '.join(words)}, wanted one directory"
         raise ConfigError(message)
-    return {name: os.path.join(rest[0], folder) for name, folder in FOLDERS.items()} if rest else {}
-
-
-FOLDERS = {"config": "conf", "messages": "messages"}
+    return {name: os.path.join(words[0], folder) for name, folder in FOLDERS.items()} if words else {}
 
 
 def usage() -> str:
     """Return the text of ``ncolony run --help``."""
-    lines = [
-        "usage: ncolony run [OPTIONS] COLONY",
-        "       ncolony run [OPTIONS] --config DIR --messages DIR",
-        "",
-        "Run the programs of a colony: a directory with conf/ and messages/ in it, or those two by name.",
-        "SIGTERM or SIGINT stops them all; a second one kills what has not stopped. SIGHUP reads the directories anew.",
-        "",
-    ]
-    for option in OPTIONS:
-        flags = f"-{option.short}, --{option.name}" if option.short else f"    --{option.name}"
-        default = f" [{option.default:g}]" if option.default is not None else ""
-        lines.append(f"  {flags + ' ' + option.metavar:<32}{option.meaning}{default}")
-    return "\n".join(lines) + "\n"
+    return f"""usage: ncolony run [OPTIONS] COLONY
+       ncolony run [OPTIONS] --config DIR --messages DIR
+
+Run the programs of a colony: a directory with conf/ and messages/ in it, or those two by name.
+SIGTERM or SIGINT stops them all; a second one kills what has not stopped. SIGHUP reads the directories anew.
+SIGUSR2 replaces the supervisor by the version that is installed now, and leaves the programs running.
+
+{described(options())}
+"""

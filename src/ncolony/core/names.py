@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 from ncolony.core.parse import Problem, shown
 
 MAX_NAME_BYTES = 200  # leaves room under the 255 of file systems for what is appended to a name
 WANTED = f"1 to {MAX_NAME_BYTES} bytes of printable text, no '/' in it, no '.' or '-' before it, no space around it"
 IGNORED_ENDINGS = (".new", "~", ".tmp")
+
+
+def quoted(text: str) -> str:
+    """Return ``text`` in quotes, fit for one line of a terminal."""
+    return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
 def is_ignored(file_name: str) -> bool:

@@ -69,7 +69,8 @@ class Conf:
     def look(self, names: Iterable[str], now: float) -> tuple[dict[str, Program | None], set[str]]:
         """Look at these files: the programs that are described anew (None: no longer), and the names to look at again.
 
-        The latter are files that were caught while somebody was writing them. ``now``: on the loop's clock.
+        The latter are files that were caught while somebody was writing them, or that could not be opened for a
+        shortage of ours. ``now``: on the loop's clock.
         """
         changes: dict[str, Program | None] = {}
         unsettled = set()
@@ -84,6 +85,8 @@ class Conf:
                 self._stamps[name] = found.stamp
                 self._texts[name] = 0
                 self._refuse(name, [Problem("", found.found, f"a file with one JSON object, at most {1 << 20} bytes")])
+                if found.passing:
+                    unsettled.add(name)
             elif not self._judge(name, found, changes, now):
                 unsettled.add(name)
         return changes, unsettled

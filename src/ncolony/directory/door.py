@@ -11,7 +11,6 @@ import os
 from ncolony.core.record import record
 from ncolony.directory.conf import SETTLED, Conf
 from ncolony.directory.messages import Messages, RestartGroup, RestartOne
-from ncolony.posix.watch import CannotWatch, DirectoryWatch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from ncolony.core.program import Defaults
     from ncolony.directory.messages import Request
     from ncolony.ports import Loop, Timer
+    from ncolony.posix.watch import DirectoryWatch
     from ncolony.runtime.supervisor import Supervisor
 
 SLICE = 16  # files between two turns of the loop, so that the first programs start while the rest is being read
@@ -67,6 +67,8 @@ class Door:
         self._poll: Timer | None = None
         self._settle: Timer | None = None
         self._opened_at: float | None = None
+        self._lay_there: list[str] = []
+        """Messages from before the opening."""
         self._said: dict[str, str] = {}
 
     def open(self) -> None:
@@ -75,6 +77,7 @@ class Door:
         Messages that lie there from before are about processes that are only being started now: new enough.
         """
         self._opened_at = self._loop.now()
+        self._lay_there = self._list(self._messages.path, self._messages.names) or []
         self._list_conf()
         self._schedule()
 
@@ -112,11 +115,18 @@ class Door:
         if self._changed:  # found by the listing that follows a new watch
             self._schedule()
             return
-        if self._opened_at is not None and self._list(self._conf.path, self._conf.names) is not None:
-            self._all_read(self._conf.names())
+        if self._opened_at is not None:
+            self._finish_opening()
         self._take_messages()
-        self._opened_at = None
         self._arm_poll()
+
+    def _finish_opening(self) -> None:
+        names = self._list(self._conf.path, self._conf.names)
+        if names is not None:
+            self._all_read(names)
+        self._take_messages(self._lay_there)
+        self._lay_there = []
+        self._opened_at = None
 
     def _look(self, names: Iterable[str]) -> None:
         changes, unsettled = self._conf.look(names, self._loop.now())
@@ -140,8 +150,8 @@ class Door:
         if names is not None:
             self._changed.update(dict.fromkeys(sorted(names)))
 
-    def _take_messages(self) -> None:
-        if self._list(self._messages.path, lambda: self._messages.take(self._loop.now())) is False:
+    def _take_messages(self, among: Container[str] | None = None) -> None:
+        if self._list(self._messages.path, lambda: self._messages.take(self._loop.now(), among)) is False:
             self._come_back()
 
     def _list(self, path: str, listing: Callable[[], _T]) -> _T | None:
@@ -175,6 +185,8 @@ class Door:
                 self._try_to_watch(path, call)
 
     def _try_to_watch(self, path: str, call: Callable[[frozenset[str] | None], None]) -> None:
+        from ncolony.posix.watch import CannotWatch, DirectoryWatch  # dear: not before the first programs are started
+
         try:
             if self._watch is None:
                 self._watch = DirectoryWatch(self._loop)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+from errno import EMFILE, ENFILE, ENOMEM
 
 from ncolony.core.parse import MAX_BYTES
 from ncolony.core.record import record
+
+SHORTAGES = (EMFILE, ENFILE, ENOMEM)
 
 
 @record
@@ -26,6 +29,8 @@ class Unreadable:
 
     found: str
     stamp: int
+    passing: bool = False
+    """The fault is not the file's but a shortage of ours, which may be over soon."""
 
 
 @record
@@ -40,7 +45,8 @@ def read(path: str) -> Content | Unreadable | Gone:
     except FileNotFoundError:
         return Gone()
     except OSError as error:
-        return Unreadable(f"a file that cannot be opened ({error.strerror})", stamp(path))
+        passing = error.errno in SHORTAGES
+        return Unreadable(f"a file that cannot be opened ({error.strerror})", 0 if passing else stamp(path), passing)
     try:
         status = os.fstat(fd)
         unusable = _unusable(status)

@@ -13,7 +13,7 @@ from ncolony.directory.files import Content, Gone, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
 REJECTED = ".rejected"
 
@@ -75,17 +75,23 @@ class Messages:
         """Return the messages that are there, in order. Raises OSError where the directory cannot be listed."""
         return sorted(name for name in os.listdir(self.path) if not is_ignored(name))
 
-    def take(self, now: float) -> bool:
-        """Handle all messages that are there, in order. False: one is still being written, so look again.
+    def take(self, now: float, among: Container[str] | None = None) -> bool:
+        """Handle all messages that are there (``among`` these names), in order.
 
-        ``now``: on the loop's clock. Raises OSError where the directory cannot be listed.
+        False: one is still being written, or cannot be read just now, so look again. ``now``: on the loop's clock.
+        Raises OSError where the directory cannot be listed.
         """
         finished = True
         for name in self.names():
+            if among is not None and name not in among:
+                continue
             found = read(f"{self.path}/{name}")
             if isinstance(found, Gone) or (name, found.stamp) in self._stuck:
                 continue
             if not isinstance(found, Content):
+                if found.passing:
+                    finished = False
+                    continue
                 self._reject(name, found.stamp, f"found {found.found}, wanted a file with one JSON object")
                 continue
             finished = self._take_one(name, found, now) and finished

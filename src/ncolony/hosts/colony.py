@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import resource
+import sys
+from errno import EMFILE
 
 from ncolony.core.words import Narrator
 from ncolony.directory.door import Door, Places
+from ncolony.hosts import upgrade
 from ncolony.hosts.memory import remember, settle
 from ncolony.posix.channels import PipeChannels
 from ncolony.posix.descriptors import FileLimit, keep_private
@@ -22,7 +26,11 @@ if TYPE_CHECKING:
     from ncolony.core.events import Event
     from ncolony.hosts.settings import Settings
     from ncolony.loop import Loop
-    from ncolony.ports import LogSink, Observer
+    from ncolony.ports import Channel, LogSink, Observer
+
+RESERVE = (
+    16  # descriptors that programs' output leaves free, or nobody could read the file that asks for fewer programs
+)
 
 
 class Log:
@@ -40,6 +48,31 @@ class Log:
             self._say(line)
 
 
+class Reserving:
+    """Opens channels as long as enough descriptors are left for the supervisor's own work (the Channels port)."""
+
+    def __init__(self, channels: PipeChannels) -> None:
+        """Have ``channels`` open them."""
+        self._channels = channels
+
+    def open(self, label: str, pid: int | None = None) -> Channel:
+        """Open a channel, or take over that of the process ``pid``, for which there is always room.
+
+        Raises OSError where the system has no room for it.
+        """
+        channel = self._channels.open(label, pid)
+        if pid is None and _lowest_free() >= resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVE:
+            channel.close()
+            raise OSError(EMFILE, os.strerror(EMFILE))
+        return channel
+
+
+def _lowest_free() -> int:
+    fd = os.open("/", os.O_PATH | os.O_CLOEXEC)
+    os.close(fd)
+    return fd
+
+
 class Colony:
     """One running colony."""
 
@@ -51,13 +84,14 @@ class Colony:
         self._exits = exits
         self._spawner = PosixSpawner(loop, exits, FileLimit())
         self._memory = remember(settings, loop.now(), say)
+        self._channels = PipeChannels(loop, sink, self._memory.partial)
         observers: list[Observer] = [*self._memory.observers, Log(say)]
         if settings.pid is not None:
             observers.append(PidFiles(settings.pid, say))
         self._supervisor = Supervisor(
             loop,
             self._spawner,
-            PipeChannels(loop, sink),
+            Reserving(self._channels),
             colony=self._memory.colony,
             inherit=inherited(os.environ),
             observers=observers,
@@ -90,6 +124,33 @@ class Colony:
 
         self._door.close()
         self._supervisor.shut_down(closed)
+
+    def upgrade(self) -> None:
+        """Become the version that is installed now, if that one can take over; every program goes on meanwhile."""
+        if self._memory.lock is None:
+            self._say("cannot upgrade: nothing is kept, so programs could not be taken over; see the first lines")
+            return
+        try:
+            upgrade.ask(self._exits, self._upgrade_if)
+        except OSError as error:
+            self._say(f"cannot upgrade: {sys.executable!r} cannot be executed: {error.strerror}")
+
+    def _upgrade_if(self, can: bool) -> None:  # noqa: FBT001 - an answer
+        if not can or self._memory.lock is None:
+            self._say("cannot upgrade: the version that is installed now cannot take over; this one goes on")
+            return
+        self._say("upgrading: every program goes on")
+        self._channels.keep(self._memory.partial)
+        try:
+            upgrade.execute(self._memory.lock)
+        except OSError as error:
+            self._say(f"cannot upgrade: {error.strerror}; this version goes on")
+
+    def leave(self) -> None:
+        """Let go of the colony and leave every program running, for a successor."""
+        self._door.close()
+        self._channels.keep(self._memory.partial)
+        self._memory.close()
 
     def hurry(self) -> None:
         """While stopping: kill what has not stopped yet."""

@@ -8,11 +8,10 @@ from ncolony.core.check import check
 from ncolony.core.parse import NotAnObject, parse
 from ncolony.core.program import TEMPORARY, Defaults, Program, RestartPolicy
 from ncolony.core.states import pid_of
-from ncolony.hosts.settings import STATE
 from ncolony.posix.processes import environment_of
 from ncolony.posix.records import Records
 from ncolony.posix.recovery import recover, recover_from_pid_files
-from ncolony.posix.state import State, Unusable
+from ncolony.posix.state import State, Unusable, default_state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +25,9 @@ if TYPE_CHECKING:
     Say = Callable[[str], None]
 
 
+PARTIAL = "partial"
+
+
 class Memory:
     """What was found, and where things are kept from now on."""
 
@@ -36,6 +38,10 @@ class Memory:
         self.colony = colony
         self.kept = kept
         self._keepers = keepers
+        self.lock = next((keeper.lock for keeper in keepers if isinstance(keeper, State)), None)
+        """The descriptor that holds the colony's lock, or None where nothing is kept."""
+        self.partial = next((f"{keeper.path}/{PARTIAL}" for keeper in keepers if isinstance(keeper, State)), None)
+        """The file for lines that are not finished when a supervisor hands over, or None where nothing is kept."""
         self.observers: list[Observer] = [keeper for keeper in keepers if isinstance(keeper, Records)]
 
     def close(self) -> None:
@@ -51,7 +57,7 @@ def remember(settings: Settings, now: float, say: Say) -> Memory:
     """
     state = None
     try:
-        state = State(settings.state or f"{settings.messages}/{STATE}")
+        state = State(settings.state or default_state(settings.messages))
         kept = recover(state, now, say)
         if not kept and settings.pid is not None:
             kept = recover_from_pid_files(settings.pid, now, say)

@@ -40,7 +40,7 @@ class Host:
     def _take_signals(self) -> None:
         read, write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(write, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2):
             signal.signal(number, self._catch)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         self._loop.watch(read, lambda: self._handle(read))
@@ -54,6 +54,9 @@ class Host:
         for number in caught:
             if number == signal.SIGHUP:
                 self._colony.look_again()
+            elif number == signal.SIGUSR2:
+                if not self._stopping:
+                    self._colony.upgrade()
             elif self._stopping:
                 self._console.say(f"{signal.Signals(number).name} once more: killing what has not stopped yet")
                 self._colony.hurry()

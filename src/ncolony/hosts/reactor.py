@@ -6,7 +6,9 @@ for its next deadline; so a thousand programs are no more to it than one, and ev
 
 from __future__ import annotations
 
+import signal
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from twisted.application.service import Service
@@ -24,7 +26,8 @@ from ncolony.programs.bridge import Bridge, installed_reactor
 from ncolony.programs.usage import bad_options_end
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
     from ncolony.hosts.settings import Settings
     from ncolony.programs.bridge import Reactor
@@ -69,6 +72,8 @@ class ColonyService(Service):
         self._reactor = reactor
         self._bridge: Bridge | None = None
         self._colony: Colony | None = None
+        self._handlers: dict[int, Any] = {}
+        """Those of before, by signal."""
 
     def startService(self) -> None:
         """Start the programs."""
@@ -89,6 +94,24 @@ class ColonyService(Service):
             raise SystemExit(2) from None
         self._colony.start()
         self._bridge.open()
+        if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # it would end us and leave the programs behind
+            self._catch(signal.SIGHUP, self._colony.look_again, self._bridge)
+
+    def _catch(self, number: int, call: Callable[[], None], bridge: Bridge) -> None:
+        """Make the call on the reactor when a signal comes, until all is stopped. Only the main thread can ask that."""
+        reactor = self._reactor or installed_reactor()
+
+        def act() -> None:
+            if number in self._handlers:
+                call()
+                bridge.rearm()
+
+        def caught(*_: object) -> None:
+            reactor.callLater(0, act)  # as Twisted's own handlers do; its wake-up descriptor sees to the rest
+
+        with suppress(ValueError):
+            before = signal.signal(number, caught)
+            self._handlers.setdefault(number, before)
 
     def stopService(self) -> Deferred[None]:
         """Stop the programs; the result comes when no process is left."""
@@ -102,9 +125,18 @@ class ColonyService(Service):
 
         def close() -> None:
             bridge.close()
+            for number, handler in self._handlers.items():
+                signal.signal(number, handler)
+            self._handlers.clear()
             stopped.callback(None)
 
+        def hurry() -> None:
+            log.info("told to stop once more: killing what has not stopped yet")
+            colony.hurry()
+
         log.info("stopping all programs")
+        for number in (signal.SIGTERM, signal.SIGINT):  # Twisted has had its one; a second would only be a traceback
+            self._catch(number, hurry, bridge)
         colony.stop(close)
         bridge.rearm()
         return stopped

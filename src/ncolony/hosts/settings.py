@@ -12,7 +12,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-STATE = ".ncolony"
 MAX_SECONDS = 100 * 365 * 86400.0
 DIRECTORIES = {"config": os.R_OK | os.X_OK, "messages": os.R_OK | os.W_OK | os.X_OK, "pid": os.W_OK | os.X_OK}
 
@@ -89,7 +88,8 @@ def settings(values: Mapping[str, object]) -> Settings:
         elif name != "pid":
             message = f"cannot run without --{name}: give the directory, --{name} DIR"
             raise ConfigError(message)
-    given["state"] = os.path.abspath(str(given.get("state", os.path.join(str(given["messages"]), STATE))))
+    if "state" in given:
+        given["state"] = os.path.abspath(str(given["state"]))
     made = Settings(**given)  # type: ignore[arg-type]
     if made.frequency <= 0:
         message = "cannot use --frequency 0: found 0, wanted more than 0 seconds"

@@ -10,9 +10,11 @@ supervisor lives: what it writes waits in the pipe, and the next supervisor open
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from functools import partial
+from weakref import WeakSet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,26 +29,26 @@ CONTINUED = b" [line goes on]"
 class Lines:
     """Cuts a stream of bytes into lines. A line over 64 KB comes in marked pieces."""
 
-    __slots__ = ("_rest",)
+    __slots__ = ("rest",)
 
     def __init__(self) -> None:
         """Begin with nothing."""
-        self._rest = b""
+        self.rest = b""
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the lines that ``data`` completes, without their line ends."""
-        lines = (self._rest + data).split(b"\n")
+        lines = (self.rest + data).split(b"\n")
         rest = lines.pop()
-        if len(data) + len(self._rest) > MAX_LINE:
+        if len(data) + len(self.rest) > MAX_LINE:
             lines = [piece for line in lines for piece in _pieces(line)]
             *full, rest = _pieces(rest)
             lines += full
-        self._rest = rest
+        self.rest = rest
         return lines
 
     def flush(self) -> list[bytes]:
         """Return the unfinished last line, if there is one."""
-        rest, self._rest = self._rest, b""
+        rest, self.rest = self.rest, b""
         return [rest] if rest else []
 
 
@@ -101,6 +103,8 @@ class Stream:
 class Channel:
     """The output of one slot, over all its runs."""
 
+    __slots__ = ("__weakref__", "_label", "_loop", "_sink", "_streams")
+
     def __init__(self, loop: Loop, sink: LogSink, label: str, streams: list[Stream]) -> None:
         """Read ``streams`` on ``loop`` and pass lines on to ``sink``."""
         self._loop, self._sink, self._label, self._streams = loop, sink, label, streams
@@ -119,6 +123,10 @@ class Channel:
     def rename(self, label: str) -> None:
         """Carry another name from now on."""
         self._label = label
+
+    def unfinished(self) -> list[tuple[str, bytes]]:
+        """Return the lines that were begun and not finished, each with the name of its stream."""
+        return [(f"{self._label}.{stream.name}", stream.lines.rest) for stream in self._streams if stream.lines.rest]
 
     def drain(self) -> None:
         """Take in all that a process wrote before it ended, its unfinished last line too."""
@@ -153,9 +161,24 @@ class Channel:
 class PipeChannels:
     """Makes channels."""
 
-    def __init__(self, loop: Loop, sink: LogSink) -> None:
-        """Have programs' output go to ``sink``."""
+    def __init__(self, loop: Loop, sink: LogSink, partial: str | None = None) -> None:
+        """Have programs' output go to ``sink``.
+
+        ``partial``: a file in which an earlier supervisor may have left unfinished lines; see :meth:`keep`.
+        """
         self._loop, self._sink = loop, sink
+        self._made: WeakSet[Channel] = WeakSet()
+        self._partial = _load(partial)
+
+    def keep(self, path: str | None) -> None:
+        """Write the unfinished lines of all channels to a file, for a successor who reads on behind them."""
+        rests = {key: rest.decode("latin-1") for channel in self._made for key, rest in channel.unfinished()}
+        if path is not None and rests:
+            try:
+                with open(path, "w", encoding="ascii") as file:
+                    json.dump(rests, file)
+            except OSError:
+                pass  # a full disk: the beginning of a line is lost, and nothing else can be done
 
     def open(self, label: str, pid: int | None = None) -> Channel:
         """Make the channel of a slot, or take over the one that the live process ``pid`` writes to.
@@ -166,14 +189,30 @@ class PipeChannels:
         taken = _pipes_of(pid)
         try:
             for name in STREAMS:
-                streams.append(Stream(name, taken.pop(name, -1)))  # noqa: PERF401 - those made so far have to be closed
+                streams.append(Stream(name, taken.pop(name, -1)))
+                streams[-1].lines.feed(self._partial.pop(f"{label}.{name}", b""))
         except OSError:
             for stream in streams:
                 stream.close()
             for fd in taken.values():
                 os.close(fd)
             raise
-        return Channel(self._loop, self._sink, label, streams)
+        channel = Channel(self._loop, self._sink, label, streams)
+        self._made.add(channel)
+        return channel
+
+
+def _load(path: str | None) -> dict[str, bytes]:
+    """Return the unfinished lines that an earlier supervisor left, and forget them."""
+    if path is None:
+        return {}
+    try:
+        with open(path, encoding="ascii") as file:
+            found = json.load(file)
+        os.unlink(path)
+        return {key: rest.encode("latin-1") for key, rest in found.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
 
 
 def _pipes_of(pid: int | None) -> dict[str, int]:

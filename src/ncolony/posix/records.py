@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ncolony.core.events import Event
 
+NAME = "records"
 SLOT = 1024  # bytes; divides a page, so no slot lies in two
 Key = tuple[str, int]
 

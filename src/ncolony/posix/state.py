@@ -8,9 +8,17 @@ import stat
 
 from ncolony.core.errors import Taken
 from ncolony.posix.processes import boot_id
+from ncolony.posix.records import NAME
 
 NAME_LENGTH = 12
-LOCK, COLONY, RECORDS = "lock", "colony", "records"
+LOCK, COLONY = "lock", "colony"
+HANDED_OVER = "NCOLONY_LOCK"
+"""The variable that names the descriptor of the lock when a supervisor has become another version of itself."""
+
+
+def default_state(messages: str) -> str:
+    """Return the state directory of a colony that was not given one."""
+    return f"{messages}/.ncolony"
 
 
 class Unusable(Exception):
@@ -38,7 +46,12 @@ class State:
     @property
     def records(self) -> str:
         """Return the path of the file of records."""
-        return f"{self.path}/{RECORDS}"
+        return f"{self.path}/{NAME}"
+
+    @property
+    def lock(self) -> int:
+        """Return the descriptor that holds the lock."""
+        return self._lock
 
     def close(self) -> None:
         """Let go of the directory."""
@@ -61,7 +74,9 @@ def _make(path: str) -> None:
 
 
 def _lock(path: str) -> int:
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    fd = _handed_over(path)
+    if fd is None:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -71,6 +86,19 @@ def _lock(path: str) -> int:
         raise Taken(f"cannot run this colony: another supervisor has it, pid {owner} (lock in {folder!r})") from None
     os.ftruncate(fd, 0)
     os.pwrite(fd, b"%d\n" % os.getpid(), 0)
+    return fd
+
+
+def _handed_over(path: str) -> int | None:
+    """Return the lock that this process took as an earlier version of itself, or None."""
+    given = os.environ.pop(HANDED_OVER, "")
+    try:
+        fd = int(given)
+        if not os.path.samestat(os.fstat(fd), os.stat(path)):
+            return None
+        os.set_inheritable(fd, False)
+    except (ValueError, OSError):
+        return None
     return fd
 
 

@@ -1,0 +1,60 @@
+"""Replacing a supervisor by another version of itself, with everything that it looks after going on.
+
+The process stays the same, so programs stay its children. It executes its own command line again; what it knows is in
+the state directory, and the lock goes along as an open descriptor. Before that, the new version is asked whether it
+understands what is kept: one that does not is never switched to.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from ncolony.core.errors import ConfigError
+from ncolony.posix import records
+from ncolony.posix.state import HANDED_OVER, default_state
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ncolony.hosts.settings import Settings
+    from ncolony.posix.exits import Exits
+
+QUESTION = "--can-take-over"
+
+
+def can_take_over(settings: Settings) -> None:
+    """See to it that this version understands what a running supervisor keeps. Raises :class:`ConfigError`."""
+    path = f"{settings.state or default_state(settings.messages)}/{records.NAME}"
+    try:
+        _, _, wrong = records.read(path)
+    except OSError as error:
+        wrong = [error.strerror or str(error)]
+    if wrong:
+        message = f"cannot take this colony over: {path!r}: {'; '.join(wrong)}"
+        raise ConfigError(message)
+
+
+def command() -> list[str]:
+    """Return the command line that this process was started with, for this very interpreter."""
+    return [sys.executable, *sys.orig_argv[1:]]
+
+
+def ask(exits: Exits, answer: Callable[[bool], None]) -> None:
+    """Ask the version that is installed now whether it can take over, and ``answer`` without anyone waiting for it.
+
+    What it has to say goes to standard error. Raises OSError where it cannot be asked.
+    """
+    words = [*command(), QUESTION]
+    pid = os.posix_spawn(words[0], words, os.environ)
+    exits.watch(pid, lambda status, _: answer(status == 0))
+
+
+def execute(lock: int) -> None:
+    """Become the version that is installed now. Raises OSError; only then it returns."""
+    os.set_inheritable(lock, True)
+    try:
+        os.execve(sys.executable, command(), {**os.environ, HANDED_OVER: str(lock)})  # noqa: S606 - no shell is wanted
+    finally:
+        os.set_inheritable(lock, False)
