@@ -38,6 +38,7 @@ class Console:
         self._backlog: deque[bytes] = deque()
         self._size = 0
         self._dropped = 0
+        self._mid_line = False
         self._waiting = False
 
     def write(self, label: str, stream: str, lines: Sequence[bytes]) -> None:  # noqa: ARG002 - the port's signature
@@ -80,7 +81,8 @@ class Console:
             if not self._never_waits and not self._poll.poll(0):
                 return
             if self._dropped:
-                note = f"ncolony: {self._dropped} lines were dropped: nobody read standard error\n".encode()
+                cut = "\n" if self._mid_line else ""  # the rest of that line is among them
+                note = f"{cut}ncolony: {self._dropped} lines were dropped: nobody read standard error\n".encode()
                 self._dropped = 0
                 self._backlog.appendleft(note)
                 self._size += len(note)
@@ -92,6 +94,8 @@ class Console:
                 written = 0
             except OSError:  # the reader is gone, or the disk is full: nobody can be told
                 continue
+            if written:
+                self._mid_line = data[written - 1] != ord("\n")
             if written < len(data):
                 self._backlog.appendleft(data[written:])
                 self._size += len(data) - written
