@@ -20,6 +20,8 @@ class PidFiles:
         self._directory = directory
         self._report = report
         self._said = ""
+        self._paths: dict[tuple[str, int], str] = {}
+        """Of the files that are there. A slot may be called otherwise by the time its process ends."""
 
     def saw(self, event: Event) -> None:
         """Write the file of a process that began, delete that of one that ended."""
@@ -28,15 +30,28 @@ class PidFiles:
         before, after = pid_of(event.before.state), pid_of(event.after.state)
         if before == after:
             return
-        path = f"{self._directory}/{event.slot}"
+        key = (event.slot.program, event.slot.number)
+        path = self._paths.pop(key, None) or f"{self._directory}/{event.slot}"
         try:
             if after is None:
-                os.unlink(path)
+                _delete(path)
             else:
-                with open(f"{path}.new", "w", encoding="ascii") as file:
-                    file.write(str(after))
-                os.replace(f"{path}.new", path)
+                self._paths[key] = path
+                _write(path, after)
         except OSError as error:
             if self._said != str(error.strerror):
                 self._said = str(error.strerror)
                 self._report(f"cannot write the pid file {path!r}: {error.strerror}; the program runs all the same")
+
+
+def _write(path: str, pid: int) -> None:
+    with open(f"{path}.new", "w", encoding="ascii") as file:
+        file.write(str(pid))
+    os.replace(f"{path}.new", path)
+
+
+def _delete(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass  # somebody was quicker
