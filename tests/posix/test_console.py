@@ -1,0 +1,156 @@
+# ruff: noqa: PTH123 - system calls are the subject
+"""Standard error of the supervisor: whoever reads it, or does not, never makes it wait."""
+
+import os
+
+import pytest
+
+from ncolony.loop import Loop
+from ncolony.posix.console import MAX_BACKLOG, Console
+from ncolony.testing import VirtualLoop
+
+
+@pytest.fixture
+def pipe():
+    """A pipe that is read when a test says so."""
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    yield read, write
+    os.close(read)
+    os.close(write)
+
+
+def read_all(fd):
+    """Return all that is in a pipe."""
+    parts = []
+    try:
+        while part := os.read(fd, 1 << 20):
+            parts.append(part)
+    except BlockingIOError:
+        pass
+    return b"".join(parts)
+
+
+def pump(loop, fd):
+    """Read until nothing comes any more."""
+    parts = [read_all(fd)]
+    while parts[-1] or loop.watched:
+        loop.turn()
+        parts.append(read_all(fd))
+    return b"".join(parts)
+
+
+def test_lines_are_labelled(pipe):
+    """Programs' lines by their name, the supervisor's own by ours."""
+    console = Console(VirtualLoop(), pipe[1])
+    console.write("web", "stdout", [b"one", b"two\x1b"])
+    console.say("it runs")
+    assert read_all(pipe[0]) == b"web | one\nweb | two\\x1b\nncolony: it runs\n"
+
+
+def test_reader_that_does_not_read_is_not_waited_for(pipe):
+    """Bug 22: a terminal under Ctrl-S, a stuck log collector: the colony goes on; what is kept is bounded."""
+    loop = VirtualLoop()
+    console = Console(loop, pipe[1])
+    for number in range(100_000):
+        console.write("web", "stdout", [b"%06d " % number + b"x" * 40])
+    assert console._size <= MAX_BACKLOG
+    assert loop.watched == [pipe[1]]
+    console.close()
+    assert loop.watched == []
+
+
+def test_dropped_lines_are_counted_and_the_rest_is_whole(pipe):
+    """Bug 22: every line arrives once and whole, in order, or is counted as dropped; then it goes on as before."""
+    loop = VirtualLoop()
+    console = Console(loop, pipe[1])
+    total = 60_000  # in batches that are larger than what a pipe takes at a time
+    for first in range(0, total, 200):
+        console.write("web", "stdout", [b"%06d " % number + b"x" * 40 for number in range(first, first + 200)])
+    text = pump(loop, pipe[0])
+    console.say("done")
+    text += read_all(pipe[0])
+    lines = text.decode().splitlines()
+    assert lines[-1] == "ncolony: done"
+    notes = [line for line in lines if "were dropped" in line]
+    arrived = [line for line in lines if line.startswith("web | ") and len(line) == 6 + 7 + 40]
+    known = {*notes, *arrived}
+    others = [line for line in lines[:-1] if line not in known]
+    dropped = sum(int(line.split()[1]) for line in notes)
+    assert dropped + len(arrived) == total
+    assert dropped
+    assert arrived == sorted(arrived)
+    # One line was cut where the pipe was full, and its rest dropped: it ends there, and counts as dropped.
+    assert len(others) <= 1
+    assert not any("ncolony" in line for line in others)
+
+
+def test_reader_that_reads_again_is_served_by_the_loop(pipe):
+    """No poll, no timer: the loop tells when there is room."""
+    loop = Loop()
+    console = Console(loop, pipe[1])
+    for _ in range(3000):
+        console.say("x" * 100)
+    assert loop.deadline() is None
+    got = b""
+    while console._backlog:
+        got += read_all(pipe[0])
+        loop.turn(1.0)
+    got += read_all(pipe[0])
+    assert got == b"ncolony: " + b"\nncolony: ".join([b"x" * 100] * 3000) + b"\n"
+    loop.close()
+
+
+def test_reader_that_is_gone_costs_nothing():
+    """`ncolony run | head -1`: EPIPE is no reason to end."""
+    read, write = os.pipe()
+    loop = VirtualLoop()
+    console = Console(loop, write)
+    os.close(read)
+    for _ in range(1000):
+        console.say("x" * 1000)
+    assert not console._backlog
+    assert loop.watched == []
+    console.close()
+    os.close(write)
+
+
+def test_reader_that_leaves_with_the_pipe_full_costs_nothing():
+    """The watch for room ends as well."""
+    read, write = os.pipe()
+    loop = VirtualLoop()
+    console = Console(loop, write)
+    for _ in range(1000):
+        console.say("x" * 1000)
+    assert loop.watched == [write]
+    os.close(read)
+    loop.settle()
+    assert loop.watched == []
+    os.close(write)
+
+
+def test_regular_file_is_written_at_once(tmp_path):
+    """A file never waits, and cannot be watched for room."""
+    with (tmp_path / "log").open("wb") as file:
+        console = Console(Loop(), file.fileno())
+        for _ in range(10_000):
+            console.say("x" * 100)
+        console._loop.close()
+    assert (tmp_path / "log").stat().st_size == 10_000 * 110
+
+
+def test_full_disk_is_survived():
+    """Bug 23: nobody can be told, and nothing stops."""
+    with open("/dev/full", "wb", buffering=0) as file:
+        console = Console(VirtualLoop(), file.fileno())
+        console.say("x")
+        assert not console._backlog
+
+
+def test_writing_after_close_does_not_watch_again(pipe):
+    """What is said during the last moments goes out as far as there is room."""
+    loop = VirtualLoop()
+    console = Console(loop, pipe[1])
+    console.say("x" * 200_000)
+    console.close()
+    assert loop.watched == []
