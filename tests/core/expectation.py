@@ -50,7 +50,7 @@ class Expectation:
             return "refused"
         if isinstance(given, Stop) and state is Stopped:
             return "refused"
-        process = kernel.process
+        process = kernel.body()
         if isinstance(given, Stop):
             self.want, self.settled = DOWN, Stopped
             if process is not None:
@@ -88,9 +88,11 @@ class Expectation:
         self.failures += 1
         self.pause(now)
 
-    def ended(self, given: Ended, before: Instance, now: float) -> None:
-        """A process is gone."""
+    def ended(self, given: Ended, left: Process | None, before: Instance, now: float) -> None:
+        """A process is gone, and perhaps left others behind."""
         state = before.state
+        if left is not None:
+            self._doom(left, now)
         if isinstance(state, Running):
             self._ran(given.status, now - state.since, now)
         elif isinstance(state, Starting):

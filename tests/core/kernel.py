@@ -12,7 +12,7 @@ from math import inf
 from signal import SIGABRT, SIGCONT, SIGKILL, SIGSEGV, SIGTERM
 from typing import TYPE_CHECKING
 
-from ncolony.core.states import Ended, Ready, Spawned, SpawnFailed, Unblocked
+from ncolony.core.states import Ended, Ready, Spawned, SpawnFailed, Swept, Unblocked
 
 if TYPE_CHECKING:
     from random import Random
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Process:
-    """A pretend process: what it will do, and what was done to it."""
+    """A pretend process, with its children: what it will do, and what was done to it."""
 
     run: int
     pid: int
@@ -40,6 +40,8 @@ class Process:
     killed: bool = False
     kill_by: float = inf
     """When SIGKILL must have been sent at the latest."""
+    kill_again_at: float = inf
+    """When it must be sent once more."""
 
 
 @dataclass
@@ -49,6 +51,8 @@ class Kernel:
     dice: Random
     now: float = 0.0
     process: Process | None = None
+    left: Process | None = None
+    """What lives on of a process that is gone."""
     spawning: int | None = None
     """The run whose process has been asked for and is not there yet."""
     coming: list[tuple[float, int, str, Input]] = field(default_factory=list)
@@ -59,7 +63,11 @@ class Kernel:
 
     def occupied(self) -> bool:
         """Tell whether a process lives or may come to life."""
-        return self.process is not None or self.spawning is not None
+        return self.body() is not None or self.spawning is not None
+
+    def body(self) -> Process | None:
+        """Return who would get a signal."""
+        return self.process or self.left
 
     def spawn(self, run: int) -> None:
         """Try to make a process."""
@@ -93,16 +101,32 @@ class Kernel:
             self.dies(life, dice.choice((0, 0, 1, 3, -SIGSEGV, -SIGABRT, -SIGTERM)))
 
     def dies(self, after: float, status: int) -> None:
-        """Let the process die ``after`` seconds, unless something else ends it sooner."""
-        if self.process is not None and after < inf:
-            self.later(after, "dies", Ended(self.process.run, status, core=status == -SIGABRT))
+        """Let the process, or what it left, die ``after`` seconds, unless something else ends it sooner."""
+        if after == inf:
+            return
+        if self.process is not None:
+            left = not self.friendly and self.dice.random() < 0.25
+            self.later(after, "dies", Ended(self.process.run, status, core=status == -SIGABRT, left=left))
+        elif self.left is not None:
+            self.later(after, "swept", Swept(self.left.run))
+
+    def leave(self) -> None:
+        """Let the process be gone, and its children live on; what it was sent, they were sent too."""
+        self.left, self.process = self.process, None
+        assert self.left is not None
+        self.left.doomed = True
+        if self.left.told:
+            self.dies(self.left.dies_of_stop_after, 0)
+        if self.left.killed:
+            self.dies(self.left.dies_of_kill_after, 0)
 
     def signal(self, number: int, program: Program) -> None:
         """Deliver a signal."""
-        assert self.process is not None, f"signal {number} without a live process"
-        process = self.process
+        process = self.body()
+        assert process is not None, f"signal {number} without a live process"
         if number == SIGKILL:
             process.killed = True
+            process.kill_again_at = self.now + max(program.stop.timeout, 1.0)
             self.dies(process.dies_of_kill_after, -SIGKILL)
         elif number == program.stop.signal:
             assert process.doomed, "a stop signal that nobody asked for"
@@ -129,7 +153,14 @@ class Kernel:
             assert isinstance(fact, Ended)
             if self.process is None or self.process.run != fact.run:
                 return None  # something else was quicker
+            if fact.left:
+                self.leave()
             self.process = None
+        elif kind == "swept":
+            assert isinstance(fact, Swept)
+            if self.left is None or self.left.run != fact.run:
+                return None
+            self.left = None
         elif isinstance(fact, Ready) and self.process is not None and self.process.run == fact.run:
             self.process.ready = True
         return fact

@@ -38,6 +38,8 @@ from ncolony.core.states import (
     Stop,
     Stopped,
     Stopping,
+    Sweeping,
+    Swept,
     Unblocked,
     Unhealthy,
     Waiting,
@@ -112,6 +114,7 @@ ONE_OF_EACH: dict[type, State] = {
     Running: Running(100, 0.0),
     Stopping: Stopping(100, 5.0),
     Killing: Killing(100, 5.0),
+    Sweeping: Sweeping(5.0, None),
     Backoff: Backoff(1.0),
     Exited: Exited(0),
     Fatal: Fatal("because"),
@@ -120,6 +123,7 @@ FACTS: dict[type, Input] = {
     Spawned: Spawned(1, 100),
     SpawnFailed: SpawnFailed(1, "no such file"),
     Ended: Ended(1, 0),
+    Swept: Swept(1),
     DeadlinePassed: DeadlinePassed(1.0),
 }
 
@@ -370,6 +374,8 @@ def test_stop_in_every_state_ends_stopped_with_no_later_spawn(state: State) -> N
         outputs += life.wake()
     if isinstance(life.state, Killing):
         outputs += life.end(-SIGKILL)
+    if isinstance(life.state, Sweeping):
+        outputs += life.give(Swept(1))
     assert life.instance.want == DOWN
     assert life.state == Stopped()
     assert not [output for output in outputs if isinstance(output, Spawn | Await)]
@@ -522,6 +528,83 @@ def test_a_restart_before_it_is_ready_replaces_it() -> None:
     life.be_born()
     assert life.give(Restart()) == TERM
     assert life.end(-SIGTERM) == (Spawn(2),)
+
+
+# What is left behind --------------------------------------------------------------------------------------------------
+
+
+def leave_others(life: Life, status: int = 1, at: float | None = None) -> tuple[Output, ...]:
+    """Have its process end, and others that it started live on."""
+    return life.give(Ended(life.instance.run, status, left=True), at)
+
+
+def test_what_a_process_left_behind_is_ended_before_the_next_run() -> None:
+    """Bug 5: an orphan that holds the port makes every further start fail."""
+    life = Life()
+    life.be_born()
+    assert leave_others(life, at=9.0) == TERM
+    assert life.instance == Instance(Sweeping(14.0, None), UP, 0, 1)
+    assert life.give(Swept(1), at=10.0) == (Spawn(2),)
+
+
+def test_a_pause_goes_on_while_others_are_ended() -> None:
+    """The wait for them is no addition to the one that its failure costs, nor does it replace it."""
+    for swept_at, state in ((0.75, Backoff(1.5)), (4.0, Spawning(4.0))):
+        life = Life()
+        life.be_born()
+        leave_others(life, at=0.5)
+        assert life.instance == Instance(Sweeping(5.5, Backoff(1.5)), UP, 1, 1)
+        life.give(Swept(1), at=swept_at)
+        assert (life.state, life.instance.attempt) == (state, 1)
+
+
+def test_others_that_ignore_the_signal_are_killed_and_if_that_fails_reported() -> None:
+    """Bug 37 and 39: for those it left behind as for the process itself."""
+    life = Life(program(RestartPolicy(policy=TEMPORARY)))
+    life.be_born()
+    assert leave_others(life, 0) == TERM
+    assert life.wake() == KILL
+    assert life.state == Sweeping(10.0, Exited(0), killed=True)
+    warning = Warn("left processes behind that do not die of SIGKILL: they hang in the kernel")
+    assert life.wake() == (warning, Signal(SIGKILL))
+    life.give(Swept(1))
+    assert life.state == Exited(0)
+
+
+def test_others_left_by_a_stop_have_had_the_signal_and_keep_its_deadline() -> None:
+    """It went to the whole group; the stop takes no longer for them."""
+    life = Life()
+    life.be_born()
+    life.give(Stop())
+    assert leave_others(life, -SIGTERM, at=3.0) == ()
+    assert life.instance == Instance(Sweeping(5.0, None), DOWN, 0, 1)
+    assert life.wake() == KILL
+    life.give(Swept(1))
+    assert life.state == Stopped()
+
+
+def test_hurry_reaches_others_until_they_were_sent_sigkill() -> None:
+    """Bug 36: after SIGKILL nothing is quicker, and a closer deadline would report them as unkillable too soon."""
+    life = Life()
+    life.be_born()
+    leave_others(life, at=2.0)
+    life.give(Stop(1.0))
+    assert life.instance == Instance(Sweeping(3.0, None), DOWN, 0, 1)
+    life.wake()
+    life.give(Stop(0.0))
+    assert life.state == Sweeping(8.0, None, killed=True)
+
+
+@pytest.mark.parametrize("command", [Start(), Restart()])
+def test_asked_for_while_others_are_ended_it_starts_right_after(command: Input) -> None:
+    """Given up or done a moment ago, it is wanted now; and still there are never two at a time."""
+    life = Life(program(RestartPolicy(attempts=1)))
+    life.be_born()
+    leave_others(life)
+    assert life.state == Sweeping(5.0, Fatal("exited with status 1"))
+    assert life.give(command) == ()
+    assert life.instance == Instance(Sweeping(5.0, None), UP, 0, 1)
+    assert life.give(Swept(1)) == (Spawn(2),)
 
 
 # Readiness ------------------------------------------------------------------------------------------------------------
@@ -677,7 +760,9 @@ def test_stop_while_waiting_ends_stopped_and_the_need_changes_nothing_more() -> 
 # Stale facts ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fact", [Ready(1), Ended(1, 0), Spawned(1, 100), SpawnFailed(1, ""), Unhealthy(1, "")])
+@pytest.mark.parametrize(
+    "fact", [Ready(1), Ended(1, 0), Swept(1), Spawned(1, 100), SpawnFailed(1, ""), Unhealthy(1, "")]
+)
 def test_facts_of_an_earlier_run_are_stale(fact: Input) -> None:
     """Bug 49: READY of the run before must not make the new one ready; bug 76: nor its end end it."""
     assert is_stale(Instance(Starting(101, 0.0, 9.0), UP, 0, run=2), fact)

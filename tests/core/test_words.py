@@ -13,6 +13,7 @@ from ncolony.core.events import (
     PROGRAM_REMOVED,
     CommandRefused,
     InstanceChanged,
+    InstanceTakenOver,
     ProgramsChanged,
     Slot,
     Warned,
@@ -41,6 +42,8 @@ from ncolony.core.states import (
     Stop,
     Stopped,
     Stopping,
+    Sweeping,
+    Swept,
     Unhealthy,
     Waiting,
 )
@@ -108,6 +111,16 @@ def changed(
             changed(Stopping(100, 9.0), DeadlinePassed(9.0), Killing(100, 17.0)),
             "web did not end in time and gets SIGKILL",
         ),
+        (
+            changed(Running(100, 0.0), Ended(1, 1, left=True), Sweeping(17.0, None)),
+            "web exited with status 1 after 12 s; ending what it left behind first",
+        ),
+        (
+            changed(Sweeping(9.0, None), DeadlinePassed(9.0), Sweeping(17.0, None, killed=True)),
+            "web left processes behind that did not end in time and get SIGKILL",
+        ),
+        (changed(Sweeping(9.0, None), Swept(1), Spawning(NOW)), "web has nothing left; starting again"),
+        (InstanceTakenOver(WEB, Instance(Running(100, 0.0), UP), 0, 0), "web runs on, pid 100"),
         (Warned(WEB, "does not die of SIGKILL"), "web does not die of SIGKILL"),
         (CommandRefused(WEB, Stop(), "it is not running"), "cannot stop 'web': it is not running"),
         (CommandRefused(WEB, Start(), "it is running already"), "cannot start 'web': it is running already"),
@@ -140,6 +153,8 @@ def test_what_people_should_hear_is_one_sentence(event: object, line: str) -> No
         changed(Backoff(19.0), Stop(), Stopped(), want=DOWN),
         changed(Stopping(100, 20.0), Stop(1.0), Stopping(100, 13.0), want=DOWN),
         changed(Killing(100, 9.0), DeadlinePassed(9.0), Killing(100, 14.0)),
+        changed(Sweeping(9.0, None, killed=True), DeadlinePassed(9.0), Sweeping(17.0, None, killed=True)),
+        InstanceTakenOver(WEB, Instance(Stopped()), 0, 0),
         changed(Killing(100, 20.0), Stop(), Killing(100, 20.0), want=DOWN),
         ProgramsChanged(PROGRAM_ADDED, "web", Program("web", ("web",))),
         ProgramsChanged(PROGRAM_CHANGED, "web", Program("web", ("web",))),
@@ -241,6 +256,11 @@ def test_an_end_is_a_code_and_words(status: int, code: int, words: str) -> None:
     assert in_words(status) == words
 
 
+def test_an_end_that_nobody_saw_has_no_status() -> None:
+    """It came, say, while one supervisor was dead and the next not there yet; to guess 0 would be a lie."""
+    assert in_words(None) == "ended (its exit status is not known)"
+
+
 def test_a_core_dump_is_mentioned_where_a_signal_left_one() -> None:
     """Bug 60: an exit cannot dump core."""
     assert in_words(-SIGSEGV, core=True) == "was killed by SIGSEGV (core dumped)"
@@ -258,6 +278,7 @@ def test_a_core_dump_is_mentioned_where_a_signal_left_one() -> None:
         (Running(100, 1.0), "running", 100, None),
         (Stopping(100, 9.0), "stopping", 100, 9.0),
         (Killing(100, 9.0), "killing", 100, 9.0),
+        (Sweeping(9.0, None), "sweeping", None, 9.0),
         (Backoff(9.0), "backoff", None, 9.0),
         (Exited(3), "exited", None, None),
         (Fatal("because"), "fatal", None, None),

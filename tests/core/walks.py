@@ -34,6 +34,8 @@ from ncolony.core.states import (
     Stop,
     Stopped,
     Stopping,
+    Sweeping,
+    Swept,
     Unblocked,
     Unhealthy,
     Waiting,
@@ -85,7 +87,7 @@ class World:
         """Do as the runtime does: drop what is stale, step, carry the outputs out; then look whether all is well."""
         now, before = self.kernel.now, self.instance
         if lifecycle.is_stale(before, given):
-            assert not isinstance(given, Ended | Spawned | SpawnFailed), (
+            assert not isinstance(given, Ended | Swept | Spawned | SpawnFailed), (
                 "a fact that nobody will hear again was dropped"
             )
             return
@@ -110,7 +112,7 @@ class World:
             expected.failed(now)
         elif isinstance(given, Ended):
             self.exits += 1
-            expected.ended(given, before, now)
+            expected.ended(given, self.kernel.left, before, now)
         elif isinstance(given, Unhealthy) and isinstance(state, Running):
             assert process is not None
             expected.unhealthy(process, now)
@@ -125,17 +127,18 @@ class World:
             self._check_spawn(output, given)
             self.kernel.spawn(output.run)
         elif isinstance(output, Signal):
-            process = self.kernel.process
-            if process is not None and output.number == SIGKILL:
-                assert self.kernel.now >= process.kill_by, "SIGKILL before its time"
+            body = self.kernel.body()
+            if body is not None and output.number == SIGKILL:
+                assert self.kernel.now >= body.kill_by, "SIGKILL before its time"
             self.kernel.signal(output.number, self.program)
         elif isinstance(output, Await):
             assert not self.waited, "asked to be told twice"
             self.kernel.later(self.dice.choice((0.0, 0.25, 5.0)), "fact", Unblocked(self.instance.run))
         elif isinstance(output, Warn):
             assert isinstance(given, DeadlinePassed), "a warning at no occasion"
-            assert self.kernel.process is not None
-            assert self.kernel.process.killed, "called unkillable before anyone tried"
+            body = self.kernel.body()
+            assert body is not None
+            assert body.killed, "called unkillable before anyone tried"
 
     # What has to hold -------------------------------------------------------------------------------------------------
 
@@ -154,21 +157,23 @@ class World:
             assert self.instance == before, "refused, and something changed all the same"
         if isinstance(given, Ready) and isinstance(before.state, Starting):
             assert isinstance(self.instance.state, Running), "ready, and not counted as running"
-        if isinstance(before.state, Killing) and isinstance(given, DeadlinePassed):
-            assert any(isinstance(output, Warn) for output in outputs), "a hanging process, and nobody was told"
+        if isinstance(before.state, Stopping | Killing | Sweeping) and isinstance(given, DeadlinePassed):
             assert Signal(SIGKILL) in outputs
+            hangs = isinstance(before.state, Killing) or (isinstance(before.state, Sweeping) and before.state.killed)
+            assert any(isinstance(output, Warn) for output in outputs) == hangs, "hanging, and nobody was told"
 
     def _check_time(self, given: Input, before: Instance) -> None:
         state = self.instance.state
         if isinstance(given, DeadlinePassed):
             assert state != before.state, "the deadline came and nothing moved"
-        if isinstance(state, Starting | Stopping | Killing | Backoff):
+        if isinstance(state, Starting | Stopping | Killing | Sweeping | Backoff):
             assert self.kernel.now <= state.deadline < inf
             self.deadlines.append(state.deadline)
-        if isinstance(state, Stopping):
-            process = self.kernel.process
-            assert process is not None
-            assert state.deadline == process.kill_by, "not the patience that was asked for"
+        if isinstance(state, Stopping | Killing | Sweeping):
+            body = self.kernel.body()
+            assert body is not None
+            due = body.kill_again_at if body.killed else body.kill_by
+            assert state.deadline == due, "not the patience that was asked for"
         if isinstance(state, Starting) and not isinstance(before.state, Starting):
             rule = self.program.ready
             assert rule is not None
@@ -188,6 +193,10 @@ class World:
                 assert self._may_be_ready(process)
             if self.program.ready is None:
                 assert not isinstance(instance.state, Starting)
+        elif self.kernel.left is not None:
+            assert isinstance(instance.state, Sweeping)
+            assert self.kernel.left.told
+            assert instance.state.killed == self.kernel.left.killed
         elif not self.kernel.occupied():
             self._check_rest()
 

@@ -208,7 +208,8 @@ def hurry(at: Moment) -> Step:
     state = at.instance.state
     assert isinstance(at.given, Stop)
     assert isinstance(state, Stopping | Sweeping)
-    if at.given.within is None:
+    # After SIGKILL there is nothing to hurry; a closer deadline would only call it unkillable too soon.
+    if at.given.within is None or (isinstance(state, Sweeping) and state.killed):
         return wish_down(at)
     return _to(at, replace(state, deadline=min(state.deadline, at.now + at.given.within)), want=DOWN)
 
