@@ -125,6 +125,11 @@ def restart_all(places: Places) -> None:
 restartAll = restart_all  # noqa: N816 - the old name
 
 
+def upgrade(places: Places) -> None:
+    """Ask the supervisor to become the version of NColony that is installed now; programs go on meanwhile."""
+    _send(places, "upgrade the supervisor", {"type": "UPGRADE"})
+
+
 def names(places: Places) -> list[str]:
     """Return the names of all files that a supervisor takes for programs, sorted, whether they can be used or not."""
     folder = _folder(places.config)

@@ -74,6 +74,11 @@ def _restart_all(places: ctllib.Places, _: str, __: Given) -> int:
     return DONE
 
 
+def _upgrade(places: ctllib.Places, _: str, __: Given) -> int:
+    ctllib.upgrade(places)
+    return DONE
+
+
 def _show(places: ctllib.Places, name: str, given: Given) -> int:
     from ncolony.cli import ctl_show
 
@@ -104,6 +109,7 @@ VERBS = {
     "restart": Verb(_restart, "restart a program", "NAME", sends=True),
     "restart-group": Verb(_restart_group, "restart the programs that carry a label", "GROUP", sends=True),
     "restart-all": Verb(_restart_all, "restart all programs", sends=True),
+    "upgrade": Verb(_upgrade, "have the supervisor become the version that is installed now", sends=True),
     "show": Verb(_show, "show a program's file and what is wrong with it", "NAME", _raw),
     "list": Verb(_list, "list the programs and their commands", options=_as_json),
 }

@@ -10,7 +10,7 @@ import os
 
 from ncolony.core.record import record
 from ncolony.directory.conf import SETTLED, Conf
-from ncolony.directory.messages import Messages, RestartGroup, RestartOne
+from ncolony.directory.messages import Messages, RestartGroup, RestartOne, Upgrade
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,11 +46,14 @@ class Door:
         places: Places,
         report: Callable[[str], None],
         all_read: Callable[[Container[str]], None] = lambda _: None,
+        upgrade: Callable[[], None] = lambda: None,
     ) -> None:
         """Read nothing yet; see :meth:`open`. What people should know goes to ``report``.
 
-        ``all_read`` is called once, when everything was read for the first time, with the names that have a file.
+        ``all_read`` is called once, when everything was read for the first time, with the names that have a file;
+        ``upgrade`` when a message asks for it.
         """
+        self._upgrade = upgrade
         self._all_read = all_read
         self._loop = loop
         self._supervisor = supervisor
@@ -174,6 +177,9 @@ class Door:
             self._supervisor.restart(request.name, self._opened_at)
         elif isinstance(request, RestartGroup):
             self._supervisor.restart_group(request.label, self._opened_at)
+        elif isinstance(request, Upgrade):
+            # Later, when the message is gone: the next version would find it again.
+            self._loop.call_at(self._loop.now(), self._upgrade)
         else:
             self._supervisor.restart_all(self._opened_at)
 

@@ -37,8 +37,13 @@ class RestartAll:
     """Restart every program."""
 
 
-Request = RestartOne | RestartGroup | RestartAll
-_KINDS = {"RESTART": "name", "RESTART-GROUP": "group", "RESTART-ALL": None}
+@record
+class Upgrade:
+    """Become the version of NColony that is installed now."""
+
+
+Request = RestartOne | RestartGroup | RestartAll | Upgrade
+_KINDS = {"RESTART": "name", "RESTART-GROUP": "group", "RESTART-ALL": None, "UPGRADE": None}
 
 
 def request(data: bytes) -> Request:
@@ -52,7 +57,7 @@ def request(data: bytes) -> Request:
         raise NotAnObject(Problem("type", found, f"one of {', '.join(_KINDS)}{hint}"))
     key = _KINDS[kind]
     if key is None:
-        return RestartAll()
+        return RestartAll() if kind == "RESTART-ALL" else Upgrade()
     target = value.get(key)
     if not isinstance(target, str) or not target:
         raise NotAnObject(Problem(key, shown(target) if key in value else "no such key", "a name"))

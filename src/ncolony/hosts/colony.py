@@ -9,7 +9,7 @@ from errno import EMFILE
 
 from ncolony.core.words import Narrator
 from ncolony.directory.door import Door, Places
-from ncolony.hosts import upgrade
+from ncolony.hosts import upgrade as upgrading
 from ncolony.hosts.memory import remember, settle
 from ncolony.posix.channels import PipeChannels
 from ncolony.posix.descriptors import FileLimit, keep_private
@@ -76,8 +76,18 @@ def _lowest_free() -> int:
 class Colony:
     """One running colony."""
 
-    def __init__(self, loop: Loop, settings: Settings, say: Callable[[str], None], sink: LogSink) -> None:
-        """Make ready to run on ``loop``: ``say`` takes the supervisor's own lines, ``sink`` programs' output."""
+    def __init__(
+        self,
+        loop: Loop,
+        settings: Settings,
+        say: Callable[[str], None],
+        sink: LogSink,
+        upgrade: Callable[[], None] | None = None,
+    ) -> None:
+        """Make ready to run on ``loop``: ``say`` takes the supervisor's own lines, ``sink`` programs' output.
+
+        ``upgrade`` is called when a message asks for another version; None: this process becomes it.
+        """
         keep_private()
         self._say = say
         exits = PidfdExits(loop) if has_pidfds() else SigchldExits(loop)
@@ -98,7 +108,7 @@ class Colony:
         )
         self._supervisor.remember(self._memory.kept)
         places = Places(settings.config, settings.messages, settings.frequency, settings.defaults())
-        self._door = Door(loop, self._supervisor, places, say, self._settle)
+        self._door = Door(loop, self._supervisor, places, say, self._settle, upgrade or self.upgrade)
 
     def start(self) -> None:
         """Start the programs and serve the directories."""
@@ -131,7 +141,7 @@ class Colony:
             self._say("cannot upgrade: nothing is kept, so programs could not be taken over; see the first lines")
             return
         try:
-            upgrade.ask(self._exits, self._upgrade_if)
+            upgrading.ask(self._exits, self._upgrade_if)
         except OSError as error:
             self._say(f"cannot upgrade: {sys.executable!r} cannot be executed: {error.strerror}")
 
@@ -142,7 +152,7 @@ class Colony:
         self._say("upgrading: every program goes on")
         self._channels.keep(self._memory.partial)
         try:
-            upgrade.execute(self._memory.lock)
+            upgrading.execute(self._memory.lock)
         except OSError as error:
             self._say(f"cannot upgrade: {error.strerror}; this version goes on")
 

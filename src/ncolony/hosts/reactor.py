@@ -88,7 +88,7 @@ class ColonyService(Service):
         loop = Loop()
         self._bridge = Bridge(loop, reactor)
         try:
-            self._colony = Colony(loop, self._settings, self._say, self)
+            self._colony = Colony(loop, self._settings, self._say, self, self._leave)
         except Taken as error:
             sys.stderr.write(f"ncolony: {error}\n")
             raise SystemExit(2) from None
@@ -140,6 +140,17 @@ class ColonyService(Service):
         colony.stop(close)
         bridge.rearm()
         return stopped
+
+    def _leave(self) -> None:
+        """End, and leave every program running: whoever starts the next supervisor has it take them over."""
+        colony, bridge = self._colony, self._bridge
+        if colony is None or bridge is None or self._reactor is None:
+            return
+        log.info("upgrading: this supervisor ends, and every program goes on until the next one takes it over")
+        self._colony = self._bridge = None
+        colony.leave()
+        bridge.close()
+        self._reactor.stop()
 
     def write(self, label: str, stream: str, lines: Sequence[bytes]) -> None:
         """Take a program's lines (the LogSink port)."""

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
         def callWhenRunning(self, call: Callable[[], object]) -> object:
             """See IReactorCore."""
 
+        def stop(self) -> None:
+            """See IReactorCore."""
+
 
 log = Logger(namespace="ncolony")
 
