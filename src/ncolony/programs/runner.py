@@ -6,24 +6,25 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from ncolony.core.launch import Launch
-from ncolony.core.states import DeadlinePassed, Ended, Ready, Spawn, SpawnFailed, Stop
+from ncolony.core.states import DeadlinePassed, Ended, Spawn, Spawned, SpawnFailed, Stop
 from ncolony.programs.schedule import Over, Say, begin, deadline_of, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ncolony.ports import Channel, Channels, Fact, Loop, Process, Spawner, Timer
+    from ncolony.ports import Channel, Channels, Fact, Loop, Process, Timer
     from ncolony.programs.schedule import Input, Job, Output, Schedule
 
+    SpawnProcess = Callable[[Launch, Callable[[Fact], None]], Process]
     Tell = Callable[[Say], None]
 
 
 class Runner:
     """Runs one job."""
 
-    def __init__(self, loop: Loop, spawner: Spawner, channels: Channels, job: Job, tell: Tell) -> None:
-        """Make ready; ``tell`` takes what people should know. See :meth:`start`."""
-        self._loop, self._spawner, self._channels, self._job, self._tell = loop, spawner, channels, job, tell
+    def __init__(self, loop: Loop, spawn: SpawnProcess, channels: Channels, job: Job, tell: Tell) -> None:
+        """Make ready; ``spawn`` is a Spawner's, and ``tell`` takes what people should know. See :meth:`start`."""
+        self._loop, self._spawn_process, self._channels, self._job, self._tell = loop, spawn, channels, job, tell
         self._env: dict[str, str] = {}
         self._schedule: Schedule = begin(loop.now())
         self._inbox: deque[Input] = deque()
@@ -57,7 +58,7 @@ class Runner:
             self._draining = False
 
     def _learn(self, fact: Fact) -> None:
-        if not isinstance(fact, Ready):  # nobody asks for it
+        if isinstance(fact, Spawned | SpawnFailed | Ended):  # nothing else is asked for
             self._feed(fact)
 
     def _take(self, given: Input) -> None:
@@ -101,12 +102,15 @@ class Runner:
             self._process.signal(output.number, "group")
 
     def _spawn(self, run: int) -> None:
-        if self._channel is None:
-            try:
+        try:
+            if self._channel is None:
                 self._channel = self._channels.open(self._job.args[0])
-            except OSError as error:
-                self._feed(SpawnFailed(run, f"cannot make pipes for its output: {error.strerror}"))
-                return
-        stdout, stderr = self._channel.child_fds()
+            stdout, stderr = self._channel.child_fds()
+        except OSError as error:
+            if self._channel is not None:
+                self._channel.spawned()
+            self._feed(SpawnFailed(run, f"cannot make pipes for its output: {error.strerror}"))
+            return
         launch = Launch(run=run, args=self._job.args, env=self._env, stdout=stdout, stderr=stderr)
-        self._process = self._spawner.spawn(launch, self._learn)
+        self._process = self._spawn_process(launch, self._learn)
+        self._channel.spawned()

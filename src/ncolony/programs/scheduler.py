@@ -163,8 +163,8 @@ class _Open:
         self._bridge = Bridge(loop, reactor)
         self._sigchld = None if has_pidfds() else SigchldExits(loop)
         self._spawner = PosixSpawner(loop, self._sigchld or SessionExits(loop), FileLimit())
-        spawner = self._spawner if self._sigchld else SessionSpawner(self._spawner)
-        self._runner = Runner(loop, spawner, PipeChannels(loop, Output()), job, _tell)
+        spawn = self._spawner.spawn if self._sigchld else SessionSpawner(self._spawner).spawn
+        self._runner = Runner(loop, spawn, PipeChannels(loop, Output()), job, _tell)
         self._runner.start(inherited(os.environ))
         self._bridge.open()
 

@@ -36,21 +36,34 @@ class SessionExits:
         """Reap the child ``pid`` once it and all of its session have ended, and call ``gone`` with how it ended."""
         self._await(os.pidfd_open(pid), pid, gone)
 
+    def adopt(self, pid: int, gone: Gone) -> None:
+        """Watch a process that another one may have started, in the same way."""
+        self.watch(pid, gone)
+
     def _await(self, pidfd: int, pid: int, gone: Gone) -> None:
         def look() -> None:
             self._loop.unwatch(pidfd)
             os.close(pidfd)
-            # One of those left is enough to wait for: when it is gone, the others are looked up anew.
-            other = next(members(pid), None)
-            if other is not None:
-                self._await(other, pid, gone)
-                return
-            ended = reap(pid)
-            if ended is None:
-                raise ImpossibleInput(f"process {pid} has ended, and there is nothing to reap")
-            gone(*ended)
+            self._go_on(pid, gone)
 
-        self._loop.watch(pidfd, look)
+        try:
+            self._loop.watch(pidfd, look)
+        except OSError:
+            os.close(pidfd)
+            raise
+
+    def _go_on(self, pid: int, gone: Gone) -> None:
+        # One of those left is enough to wait for: when it is gone, the others are looked up anew.
+        for other in members(pid):
+            try:
+                self._await(other, pid, gone)
+            except OSError:
+                continue  # no room to watch it
+            return
+        ended = reap(pid)
+        if ended is None:
+            raise ImpossibleInput(f"process {pid} has ended, and there is nothing to reap")
+        gone(*ended)
 
 
 class SessionProcess:
@@ -76,7 +89,7 @@ class SessionProcess:
 
 
 class SessionSpawner:
-    """Starts processes that are signalled with all of their session (the Spawner port)."""
+    """Starts processes that are signalled with all of their session."""
 
     def __init__(self, inner: PosixSpawner) -> None:
         """Start them through ``inner``, which gives each a session of its own."""
