@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+from importlib.util import find_spec
 
 from generating.markdown import NOTE, block, code, join, table
 from ncolony.cli import ctl, main
@@ -26,10 +27,16 @@ def page(_root):
         " is JSON unless told otherwise: `python -m twisted --log-format=text ncolony …`.",
         "## ncolony",
         block("text", _output("--help")),
+        *(part for verb in _other_verbs() for part in (f"## ncolony {verb}", block("text", _output(verb, "--help")))),
         "## ncolony ctl",
         block("text", _output("ctl", "--help")),
         *(part for verb in ctl.VERBS for part in (f"### ctl {verb}", block("text", _output("ctl", verb, "--help")))),
     )
+
+
+def _other_verbs():
+    """Return the verbs that have no section of their own above, and whose module is there."""
+    return [verb for verb in main.VERBS if verb not in {"run", "ctl"} and find_spec(f"ncolony.cli.{verb}")]
 
 
 def _row(option):
