@@ -25,9 +25,17 @@ PORT = 8080
 WIDTH = 100
 PATIENCE = 30.0  # seconds for anything to happen; it takes one or two
 MARK = f"NCOLONY_DEMO={os.getpid()}.{time.time_ns()}"
+# The walkthrough as README.md has it; a test compares them.
 CTL = ["python", "-m", "ncolony", "ctl", "--messages", "messages", "--config", "conf"]
-ECHO = ["--arg=-m", "--arg=twisted", "--arg=ncolony-scheduler", "--arg=--arg=echo", "--arg=--arg=hello"]
 TIMES = ["--arg=--frequency=10", "--arg=--timeout=5", "--arg=--grace=10"]
+MAKE = ["mkdir", "messages", "conf"]
+ADD_WEB = [*CTL, "add", "--name=web", "--cmd=python", "--arg=-m", "--arg=twisted", "--arg=web"]
+ADD_ECHO = [
+    *CTL, "add", "--name=echo", "--cmd=python", "--arg=-m", "--arg=twisted", "--arg=ncolony-scheduler",
+    "--arg=--arg=echo", "--arg=--arg=hello", *TIMES,
+]  # fmt: skip
+RUN = ["python", "-m", "twisted", "ncolony", "--messages", "messages", "--config", "conf"]
+WALKTHROUGH = [MAKE, ADD_WEB, ADD_ECHO, RUN]
 
 
 class Failed(Exception):
@@ -64,19 +72,19 @@ def walk(demo: Demo) -> None:
     """Go through the walkthrough."""
     port = free_port()
     say("A colony is two directories: one of programs, one of messages to the supervisor.")
-    demo.run(["mkdir", "messages", "conf"])
+    demo.run(MAKE)
 
     say("Describe a web server. Each --arg is one word of its command line.")
     elsewhere = [] if port == PORT else [f"--arg=--listen=tcp:{port}"]
     if elsewhere:
         print(f"  (Port {PORT} is taken on this machine, so it listens on {port} instead.)")
-    demo.run([*CTL, "add", "--name=web", "--cmd=python", "--arg=-m", "--arg=twisted", "--arg=web", *elsewhere])
+    demo.run([*ADD_WEB, *elsewhere])
 
     say("Describe a second program, a scheduler that says hello every 10 seconds.")
-    demo.run([*CTL, "add", "--name=echo", "--cmd=python", *ECHO, *TIMES])
+    demo.run(ADD_ECHO)
 
     say("Run the colony. This is the supervisor; it starts both programs.")
-    demo.start(["python", "-m", "twisted", "ncolony", "--messages", "messages", "--config", "conf"])
+    demo.start(RUN)
     first = demo.pid_of("web")
     demo.expect(r"echo.*\bhello\b", "hello from echo")
     print(f"  It runs. The web server has pid {first}.")
