@@ -107,7 +107,8 @@ class Kernel:
         if self.process is not None:
             left = not self.friendly and self.dice.random() < 0.25
             self.later(after, "dies", Ended(self.process.run, status, core=status == -SIGABRT, left=left))
-        elif self.left is not None:
+        else:
+            assert self.left is not None
             self.later(after, "swept", Swept(self.left.run))
 
     def leave(self) -> None:
