@@ -60,7 +60,7 @@ def test_each_way_to_change_a_file_tells_its_name(told):
     assert told.after(lambda: (told.path.parent / "elsewhere").rename(web)) == {"web"}
     assert told.after(web.unlink) == {"web"}
     assert told.after(lambda: (told.path / "link").symlink_to("/etc")) == {"link"}
-    assert told.after(lambda: (told.path / "dir").mkdir()) == {"dir"}
+    assert told.after((told.path / "dir").mkdir) == {"dir"}
 
 
 def test_name_of_any_bytes_is_told(told):
