@@ -20,7 +20,7 @@ class Content:
     stamp: int
     """Differs when the file has been touched since (its inode, size and times in one number)."""
     modified: float
-    """When it was last written, in seconds on the wall clock."""
+    """When it was last touched, in seconds on the wall clock; nobody can set that time, unlike that of writing."""
 
 
 @record
@@ -52,7 +52,7 @@ def read(path: str) -> Content | Unreadable | Gone:
         unusable = _unusable(status)
         if unusable:
             return Unreadable(unusable, _stamp(status))
-        return Content(_read_all(fd), _stamp(status), status.st_mtime)
+        return Content(_read_all(fd), _stamp(status), status.st_ctime)
     except OSError as error:
         return Unreadable(f"a file that cannot be read ({error.strerror})", 0)
     finally:
