@@ -79,7 +79,8 @@ class Conf:
                 continue
             found = read(self._file(name))
             if isinstance(found, Gone):
-                if self._forget(name):
+                # Where the directory itself is gone, that says nothing of the file.
+                if os.path.isdir(self.path) and self._forget(name):
                     changes[name] = None
             elif not isinstance(found, Content):
                 self._stamps[name] = found.stamp
