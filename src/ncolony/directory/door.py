@@ -73,6 +73,7 @@ class Door:
         self._lay_there: list[str] = []
         """Messages from before the opening."""
         self._said: dict[str, str] = {}
+        self._closed = False
 
     def open(self) -> None:
         """Start what the directories describe, in slices, and watch them from now on.
@@ -85,12 +86,15 @@ class Door:
         self._schedule()
 
     def look_again(self) -> None:
-        """Look at everything anew, as if nothing could be watched."""
+        """Look at everything anew, as if nothing could be watched. Does nothing once it is closed."""
+        if self._closed:
+            return
         self._list_conf()
         self._schedule()
 
     def close(self) -> None:
         """Look no more."""
+        self._closed = True
         for timer in (self._work, self._poll, self._settle):
             if timer is not None:
                 timer.cancel()
