@@ -126,6 +126,7 @@ class Messages:
 
     def _reject(self, name: str, stamp: int, why: str) -> None:
         aside = f"{self.path}/{REJECTED}"
+        where = f"it is in {aside!r}"
         try:
             os.makedirs(aside, mode=0o700, exist_ok=True)
             os.replace(f"{self.path}/{name}", f"{aside}/{name}")
@@ -133,5 +134,5 @@ class Messages:
                 file.write(why + "\n")
         except OSError as error:
             self._stuck.add((name, stamp))
-            self._report(f"cannot move the message {self.path + '/' + name!r} to {aside!r}: {error.strerror}")
-        self._report(f"cannot use the message {self.path + '/' + name!r}: {why}; it is in {aside!r}")
+            where = f"cannot move it to {aside!r}: {error.strerror}"
+        self._report(f"cannot use the message {self.path + '/' + name!r}: {why}; {where}")
