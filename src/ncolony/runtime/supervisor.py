@@ -128,7 +128,7 @@ class Supervisor:
                 self._remove(act)
 
     def restart(self, name: str, asked_at: float | None = None) -> None:
-        """Give every instance of a program a new process; what was started after ``asked_at`` is new enough.
+        """Give every instance of a program a new process; what was started at ``asked_at`` or later is new enough.
 
         Raises :class:`Refused` where there is no such program.
         """
@@ -137,7 +137,7 @@ class Supervisor:
             message = f"there is no program {name!r}" + (f"; did you mean {near!r}?" if near else "")
             raise Refused(message)
         for place in self._places_of(name):
-            if not place.leaving and (asked_at is None or place.born <= asked_at):
+            if not place.leaving and (asked_at is None or place.born < asked_at):
                 self._feed(place, Restart())
 
     def restart_all(self, asked_at: float | None = None) -> None:
