@@ -6,7 +6,7 @@ A test says so in its docstring, `Bug 13: …`, or `Bugs 2, 3: …`. The names o
 import ast
 import re
 
-from generating.markdown import NOTE, code, join, table
+from generating.markdown import NOTE, Incomplete, code, join, table
 
 CLAIM = re.compile(r"\bBugs? (\d+(?:(?:, | and |, and )\d+)*):")
 
@@ -16,7 +16,8 @@ def page(root):
     bugs = _names(root / "docs" / "bugs.txt")
     tests = _claims(root / "tests")
     unknown = sorted(set(tests) - set(bugs))
-    assert not unknown, f"tests name bugs that docs/bugs.txt does not have: {unknown}"
+    if unknown:
+        raise Incomplete(f"docs/bugs.txt: tests name bugs that it does not have: {unknown}")
     covered = [number for number in bugs if number in tests]
     still_open = [number for number in bugs if number not in tests]
     return join(

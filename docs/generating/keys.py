@@ -2,7 +2,7 @@
 
 import json
 
-from generating.markdown import NOTE, block, code, join, table
+from generating.markdown import NOTE, block, code, complete, join, table
 from ncolony.core import keys, names, parse
 from ncolony.core.check import check
 from ncolony.core.program import Defaults, Program
@@ -27,6 +27,11 @@ MESSAGES = (
     ({"type": "RESTART", "name": "web"}, "Give every instance of a program a new process; start it if it is stopped."),
     ({"type": "RESTART-GROUP", "group": "public"}, "The same for all programs whose `group` has the label."),
     ({"type": "RESTART-ALL"}, "The same for all programs."),
+    (
+        {"type": "UPGRADE"},
+        "Become the version of NColony that is installed now; programs go on. Under Twisted: end, and leave the"
+        " programs to the next supervisor.",
+    ),
 )
 VARIABLES = {
     "NCOLONY_CONFIG": "the text of the program's file; its own keys are read from here",
@@ -115,7 +120,7 @@ def _default(key):
 
 def _variables():
     found = environment(Program("sample", ("sample",)), 1, "mark", {})
-    assert set(found) == set(VARIABLES), "the environment has other variables than this page knows"
+    complete("VARIABLES in docs/generating/keys.py", VARIABLES, found)
     return found
 
 
@@ -124,7 +129,7 @@ def _messages():
         messages.request(b"{}")
     except parse.NotAnObject as error:
         known = error.problem.wanted.removeprefix("one of ").split(", ")
-        assert set(known) == {value["type"] for value, _ in MESSAGES}
+        complete("MESSAGES in docs/generating/keys.py", [value["type"] for value, _ in MESSAGES], known)
     return MESSAGES
 
 

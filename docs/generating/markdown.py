@@ -5,6 +5,17 @@ import inspect
 NOTE = "<!-- Written by docs/generate.py from the code; change that, not this. -->"
 
 
+class Incomplete(Exception):
+    """The code has something that the generator has no words for; the message says where they belong."""
+
+
+def complete(where, ours, found):
+    """See to it that prose kept here covers just what the code has. Raises :class:`Incomplete`."""
+    missing, surplus = sorted(set(found) - set(ours)), sorted(set(ours) - set(found))
+    if missing or surplus:
+        raise Incomplete(f"{where}: to be added: {missing}, to be dropped: {surplus}")
+
+
 def table(head, rows):
     """Return a table; cells are Markdown."""
     lines = [head, ["---"] * len(head), *rows]
@@ -24,8 +35,7 @@ def promise(thing):
     """Return a docstring as one paragraph of Markdown; a thing without one is an error."""
     text = inspect.getdoc(thing)
     if not text:
-        message = f"{thing!r} has no docstring"
-        raise ValueError(message)
+        raise Incomplete(f"{thing!r}: has no docstring")
     return " ".join(text.split("\n\n")[0].split()).replace("``", "`")
 
 

@@ -2,7 +2,7 @@
 
 from itertools import product
 
-from generating.markdown import NOTE, block, code, join, promise, table
+from generating.markdown import NOTE, block, code, complete, join, promise, table
 from ncolony.core import keys, lifecycle, states
 from ncolony.core.program import PERMANENT, TEMPORARY, TRANSIENT, Program, ReadyRule, RestartPolicy
 
@@ -127,6 +127,8 @@ def _diagram(leads):
 
 def _explore():
     """Return what leads where: (state, cell, input, state after) for every step that changes an instance."""
+    fields = {field for kind in (*states.STATES, *states.INPUTS) for field in kind._fields}
+    complete("VALUES in docs/generating/states.py", VALUES, fields)
     found = {}
     givens = _samples(states.INPUTS)
     for state, given, program in product(_samples(states.STATES), givens, _all_programs()):
