@@ -29,8 +29,7 @@ MESSAGES = (
     ({"type": "RESTART-ALL"}, "The same for all programs."),
     (
         {"type": "UPGRADE"},
-        "Become the version of NColony that is installed now; programs go on. Under Twisted: end, and leave the"
-        " programs to the next supervisor.",
+        "Become the version that is installed now; programs go on. Under Twisted: end, and leave them to the next one.",
     ),
 )
 VARIABLES = {
