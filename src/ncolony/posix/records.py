@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ncolony.core.events import Event
 
 NAME = "records"
+GROWTH = 16
 SLOT = 1024  # bytes; divides a page, so no slot lies in two
 Key = tuple[str, int]
 
@@ -40,7 +41,9 @@ class Records:
         self._last = 0
         self._born: dict[Key, int] = {}
         self._fd = os.open(f"{path}.new", os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        self._put(0, encode({"v": VERSION, **head}))
+        self._head = head
+        self._room = 0
+        self._grow()
         for one in kept:
             self.keep(one)
         os.replace(f"{path}.new", path)
@@ -70,6 +73,8 @@ class Records:
         if slot is None:
             slot = self._free.pop() if self._free else self._last + 1
             self._last = max(self._last, slot)
+            if slot > self._room:
+                self._grow()
             self._slots[key] = slot
         if kept.born:
             self._born[key] = kept.born
@@ -86,6 +91,12 @@ class Records:
     def close(self) -> None:
         """Close the file; it stays for a successor."""
         os.close(self._fd)
+
+    def _grow(self) -> None:
+        """Make room for more slots. The head says how many there are, so that a file cut short is known as such."""
+        self._room += GROWTH
+        os.ftruncate(self._fd, (self._room + 1) * SLOT)
+        self._put(0, encode({"v": VERSION, "slots": self._room, **self._head}))
 
     def _put(self, slot: int, line: bytes) -> None:
         os.pwrite(self._fd, line.ljust(SLOT - 1) + b"\n", slot * SLOT)
@@ -130,6 +141,8 @@ def read(path: str) -> tuple[dict[str, object], list[Kept], list[str]]:
     head: dict[str, object] = {}
     try:
         head = _head(data[:SLOT])
+        if head.get("slots") != len(data) // SLOT - 1 or len(data) % SLOT:
+            wrong.append("it was cut short")
     except Senseless as error:
         wrong.append(f"its first record: {error}")
     for start in range(SLOT, len(data), SLOT):

@@ -30,7 +30,9 @@ def recover(state: State, now: float, say: Say) -> dict[Key, Kept]:
     try:
         head, kept, wrong = records.read(state.records)
     except FileNotFoundError:
-        head, kept, wrong = {"boot": state.boot}, [], []
+        if state.is_new:
+            return {}
+        head, kept, wrong = {}, [], ["it is not there"]
     except OSError as error:
         head, kept, wrong = {}, [], [error.strerror or str(error)]
     if head and head.get("boot") != state.boot:
@@ -38,7 +40,7 @@ def recover(state: State, now: float, say: Say) -> dict[Key, Kept]:
     for problem in wrong:
         say(f"cannot use all of {state.records!r}: {problem}; its process is found by its mark, if it lives")
     found = {(one.program, one.number): one for one in kept}
-    unsure = wrong or not kept or any(isinstance(one.instance.state, Spawning) for one in kept)
+    unsure = wrong or any(isinstance(one.instance.state, Spawning) for one in kept)
     if unsure:
         _complete(found, marked(state.colony), now)
     return found

@@ -37,6 +37,8 @@ class State:
         try:
             _make(path)
             self._lock = _lock(f"{path}/{LOCK}")
+            self.is_new = not os.path.exists(f"{path}/{COLONY}")
+            """Whether no supervisor has used it before."""
             self.colony = _colony(f"{path}/{COLONY}")
         except OSError as error:
             words = f"cannot keep anything in {path!r}: {error.strerror}"

@@ -25,6 +25,7 @@ from ncolony.core.states import (
     Restart,
     Signal,
     Spawn,
+    Spawned,
     SpawnFailed,
     Spawning,
     Start,
@@ -308,6 +309,8 @@ class Supervisor:
             self._tell(events.InstanceChanged(place.slot(), before, after, given, now, place.meaning))
         for output in outputs:
             self._carry_out(place, given, output)
+        if isinstance(given, Spawned) and place.meaning != fingerprint(place.program):
+            self._feed(place, Restart())  # it was described anew while it came to life
         if place.leaving and isinstance(after.state, Stopped):
             self._forget(place)
             self._say_closed()
@@ -321,7 +324,11 @@ class Supervisor:
         place.armed = deadline
         place.timer = None
         if deadline is not None:
-            place.timer = self._loop.call_at(deadline, lambda: self._feed(place, DeadlinePassed(deadline)))
+            place.timer = self._loop.call_at(deadline, lambda: self._be_due(place, deadline))
+
+    def _be_due(self, place: Place, deadline: float) -> None:
+        place.armed = place.timer = None  # so that a deadline at this very moment is armed again
+        self._feed(place, DeadlinePassed(deadline))
 
     def _carry_out(self, place: Place, given: Input, output: Output) -> None:
         if isinstance(output, Spawn):
