@@ -9,12 +9,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def json_lines(when: str, program: str, instance: int, stream: str, run: int, lines: Sequence[bytes]) -> str:  # noqa: PLR0913 - a JSON object's six members
-    """Return an object a line: ``time`` (RFC 3339), ``program``, ``instance``, ``stream``, ``run``, ``line``.
+def json_lines(when: str, program: str, instance: int, stream: str, run: int, lines: Sequence[bytes]) -> str:
+    r"""Return an object a line: ``time`` (RFC 3339), ``program``, ``instance``, ``stream``, ``run``, ``line``.
 
-    Bytes that are not UTF-8 become ``\\xff`` in the text of the line; what a terminal might obey is escaped.
+    Bytes that are not UTF-8 become ``\xff`` in the text of the line; what a terminal might obey is escaped.
     """
-    head = f'{{"time":"{when}","program":{_quoted(program)},"instance":{instance},"stream":"{stream}","run":{run},"line":'
+    head = (
+        f'{{"time":"{when}","program":{_quoted(program)},"instance":{instance},"stream":"{stream}","run":{run},"line":'
+    )
     return "".join(f"{head}{_quoted(line.decode('utf-8', 'backslashreplace'))}}}\n" for line in lines)
 
 

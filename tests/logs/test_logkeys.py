@@ -1,0 +1,161 @@
+"""The ``log`` key: every form that it may take, and every way to get it wrong."""
+
+import pytest
+
+from ncolony.core.keys import Mismatch
+from ncolony.core.logkeys import CONSOLE_KEYS, FILE_KEYS, SYSLOG_KEYS, a_log, a_size
+from ncolony.core.logspec import ConsoleLog, FileLog, LogSpec, SyslogLog, path_of
+
+CONSOLE = ConsoleLog()
+FILE = FileLog("/var/log/web.log")
+
+
+@pytest.mark.parametrize(
+    ("value", "targets"),
+    [
+        ("console", (CONSOLE,)),
+        ("syslog", (SyslogLog(),)),
+        ("none", ()),
+        (None, ()),
+        ([], ()),
+        ({"console": "json", "to": "stdout"}, (ConsoleLog("json", "stdout"),)),
+        ({"file": "/var/log/web.log"}, (FILE,)),
+        ({"syslog": "udp:192.0.2.1:514", "facility": "local0", "format": "rfc5424"},
+         (SyslogLog("udp:192.0.2.1:514", "rfc5424", 16),)),
+        ({"syslog": "udp:[::1]:514"}, (SyslogLog("udp:[::1]:514"),)),
+        (["console", {"file": "/var/log/web.log"}], (CONSOLE, FILE)),
+        ({"file": "/a/b", "max_bytes": "10MB", "backups": 5, "max_age": "1d", "compress": True, "full": "block"},
+         (FileLog("/a/b", 10_000_000, 5, 86400.0, compress=True, full="block"),)),
+        ({"file": "/dev/shm/b", "max_bytes": 0}, (FileLog("/dev/shm/b", 0),)),
+    ],
+)  # fmt: skip
+def test_one_value_is_for_both_streams(value, targets):
+    """The short forms are what most files say."""
+    assert a_log(value) == LogSpec(targets, targets)
+
+
+def test_each_stream_can_go_its_own_way():
+    """What is left out goes where it would without the key."""
+    assert a_log({"stderr": {"file": "/var/log/web.log"}}) == LogSpec((CONSOLE,), (FILE,))
+    assert a_log({"stdout": "none", "stderr": ["syslog"]}) == LogSpec((), (SyslogLog(),))
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("/dev/stdout", ConsoleLog("plain", "stdout")),
+        ("/dev/fd/1", ConsoleLog("plain", "stdout")),
+        ("/proc/self/fd/2", ConsoleLog("plain", "stderr")),
+        ("/dev/stderr", ConsoleLog("plain", "stderr")),
+    ],
+)
+def test_our_own_descriptors_are_the_console(path, target):
+    """As the supervisor writes there itself, and lines have to stay whole."""
+    assert a_log({"file": path, "max_bytes": 0}) == LogSpec((target,), (target,))
+
+
+@pytest.mark.parametrize(
+    "path", ["/dev/stdout", "/dev/stderr", "/dev/fd/1", "/proc/self/fd/2", "/dev//./stdout", "/dev/tty"]
+)
+@pytest.mark.parametrize("asked", [{"max_bytes": "10MB"}, {"max_age": "1d"}, {"backups": 3}])
+def test_what_cannot_be_renamed_is_not_rotated(path, asked):
+    """Bug 25: rotation of /dev/stdout is refused when the file is read, not met as an error at every write."""
+    with pytest.raises(Mismatch, match="cannot be renamed"):
+        a_log({"file": path, **asked})
+
+
+WRONG = [
+    (7, "", "7"),
+    ("file", "", '"file"'),
+    ({}, "", "{}"),
+    ({"file": "web.log"}, ".file", '"web.log"'),
+    ({"file": "/var/log/"}, ".file", '"/var/log/"'),
+    ({"file": "/var/{host}.log"}, ".file", '"/var/{host}.log"'),
+    ({"file": "/dev/fd/7"}, ".file", '"/dev/fd/7"'),
+    ({"file": "/a/b", "max_bytes": "10 apples"}, ".max_bytes", '"10 apples"'),
+    ({"file": "/a/b", "max_bytes": 100}, ".max_bytes", "100"),
+    ({"file": "/a/b", "max_bytes": True}, ".max_bytes", "true"),
+    ({"file": "/a/b", "max_age": "5s"}, ".max_age", '"5s"'),
+    ({"file": "/a/b", "full": "panic"}, ".full", '"panic"'),
+    ({"file": "/a/b", "backup": 3}, "", 'the unknown key "backup"'),
+    ({"syslog": "udp:syslog.example:514"}, ".syslog", '"udp:syslog.example:514"'),
+    ({"syslog": "udp:192.0.2.1:99999"}, ".syslog", '"udp:192.0.2.1:99999"'),
+    ({"syslog": "/dev/log", "facility": "me"}, ".facility", '"me"'),
+    ({"syslog": "/dev/log", "facility": ""}, ".facility", '""'),
+    (["console", ["console"]], "[1]", '["console"]'),
+    (["console", "console"], "[1]", '"console"'),
+    ({"stdout": "console", "file": "/a/b"}, "", 'the key "file" beside them'),
+    ({"stdout": {"console": "pretty"}}, ".stdout.console", '"pretty"'),
+]
+
+
+@pytest.mark.parametrize(("value", "at", "found"), WRONG)
+def test_what_is_wrong_is_named_where_it_stands(value, at, found):
+    """The author of the file should not have to search."""
+    with pytest.raises(Mismatch) as caught:
+        a_log(value)
+    assert (caught.value.at, caught.value.found) == (at, found)
+    assert caught.value.wanted
+
+
+def test_all_that_is_wrong_is_told_at_once():
+    """One round of corrections is enough."""
+    with pytest.raises(Mismatch) as caught:
+        a_log({"stdout": {"file": "x", "full": "y", "backup": 1}, "stderr": [3, {"console": "z"}]})
+    assert [one.at for one in caught.value.several] == [
+        ".stdout.file", ".stdout.full", ".stdout", ".stderr[0]", ".stderr[1].console"
+    ]  # fmt: skip
+
+
+def test_a_near_miss_of_an_inner_key_is_named():
+    """Typing errors are the most common ones."""
+    with pytest.raises(Mismatch, match="did you mean max_bytes"):
+        a_log({"file": "/a/b", "max_byte": 10})
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("10MB", 10**7), ("1GiB", 2**30), ("1.5kB", 1500), ("7", 7), ("64 KiB", 65536), ("100B", 100), (12, 12)],
+)
+def test_sizes_are_bytes_or_carry_a_unit(text, size):
+    """Decimal and binary units are told apart as the standards do."""
+    assert a_size(text) == size
+
+
+@pytest.mark.parametrize(
+    "text", ["", "MB", "-1", "1e9", "10mb", "1MiBs", "9" * 40, "1." + "0" * 40, None, -1, 2**61, 1.5]
+)
+def test_other_sizes_are_refused(text):
+    """Rather than guessed at."""
+    with pytest.raises(Mismatch):
+        a_size(text)
+
+
+def test_a_path_is_filled_in_once():
+    """A program whose name looks like a field gets a file of that name."""
+    log = FileLog("/var/log/{name}-{instance}.{stream}")
+    assert path_of(log, "{stream}", 3, "stderr") == "/var/log/{stream}-3.stderr"
+
+
+@pytest.mark.parametrize(
+    ("value", "joined"),
+    [
+        ({"file": "/a/b"}, True),
+        ({"file": "/a/{stream}"}, False),
+        ([{"file": "/a/b"}, "console"], False),
+        ("console", False),
+        (None, False),
+        ({"stdout": {"file": "/a/b"}, "stderr": {"file": "/a/b"}}, True),
+        ({"stdout": {"file": "/a/b"}, "stderr": {"file": "/a/b", "backups": 1}}, False),
+    ],
+)
+def test_two_streams_of_one_file_are_one_stream(value, joined):
+    """So that the file has the lines in the order in which they were written."""
+    assert a_log(value).joined is joined
+
+
+def test_every_key_says_what_it_is():
+    """The reference is made of them."""
+    for key in (*FILE_KEYS, *CONSOLE_KEYS, *SYSLOG_KEYS):
+        assert key.wanted
+        assert key.meaning.endswith(".")
