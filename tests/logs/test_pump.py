@@ -1,0 +1,239 @@
+"""From the pipe to several targets, and several streams into one file."""
+
+import os
+import random
+import socket
+
+import pytest
+
+from ncolony.core.logspec import ConsoleLog, FileLog, SyslogLog
+from ncolony.posix.channels import Lines
+from ncolony.posix.pump import RECENT, Recent, last_lines
+from ncolony.posix.targets import LineTarget, Origin, Targets
+from tests.logs.conftest import joined, numbered, rotated
+
+
+class Paper:
+    """A console that keeps what it gets."""
+
+    def __init__(self):
+        self.text = ""
+
+    def put(self, text):
+        """Take text."""
+        self.text += text
+
+
+@pytest.fixture
+def papers():
+    """Both consoles."""
+    return {"stderr": Paper(), "stdout": Paper()}
+
+
+@pytest.fixture
+def targets(bench, papers):
+    """What makes targets."""
+    made = Targets(bench.loop, papers, Lines, bench.reports.append)
+    yield made
+    bench.close()
+    bench.programs.clear()
+    made.close()
+
+
+def test_one_stream_can_go_to_several_targets(bench, targets, papers, tmp_path):
+    """Each gets all of it, in its own form."""
+    logs = [
+        ConsoleLog(),
+        ConsoleLog("plain", "stdout"),
+        FileLog(str(tmp_path / "{name}.raw")),
+        FileLog(str(tmp_path / "{name}.prefix"), format="prefix"),
+    ]
+    origin = Origin("web", 1, "web")
+    program = bench.program(*targets.open(logs, origin, "stdout"))
+    program.says(b"one\ntwo\xff\n")
+    assert papers["stderr"].text == "web | one\nweb | two\\xff\n"
+    assert papers["stdout"].text == "one\ntwo\\xff\n"
+    assert (tmp_path / "web.raw").read_bytes() == b"one\ntwo\xff\n"
+    assert (tmp_path / "web.prefix").read_bytes() == b"web | one\nweb | two\\xff\n"
+
+
+@pytest.mark.parametrize("form", ["raw", "prefix"])
+def test_a_last_line_without_end_is_there_once(bench, targets, papers, tmp_path, form):
+    """Bug 27: a program that prints "abc" and dies."""
+    logs = [FileLog(str(tmp_path / "log"), format=form), ConsoleLog()]
+    program = bench.program(*targets.open(logs, Origin("web", 1, "web"), "stdout"))
+    os.write(program.end, b"abc")
+    program.pump.drain()
+    program.pump.drain()
+    assert (tmp_path / "log").read_bytes() == {"raw": b"abc", "prefix": b"web | abc\n"}[form]
+    assert papers["stderr"].text == "web | abc\n"
+
+
+def test_a_stream_without_targets_is_read_all_the_same(bench):
+    """Bug 22: the program never waits for a reader that there is not; its last words can be told."""
+    program = bench.program()
+    program.says(numbered(0, 50_000))
+    assert program.pump.tail(50) == numbered(49_995, 50_000)
+
+
+def test_streams_in_one_file_never_share_a_line(bench, targets, tmp_path):
+    """Bug 30: fifty programs write pieces of lines, in any order; each line is one program's."""
+    path = str(tmp_path / "log")
+    programs = [
+        bench.program(*targets.open([FileLog(path, 20_000, 1000)], Origin(f"p{number}", 1, f"p{number}"), "stdout"))
+        for number in range(50)
+    ]
+    lines = {index: b"".join(b"%d:%d\n" % (index, number) for number in range(200)) for index in range(50)}
+    chance = random.Random(7)  # noqa: S311 - the same order each time
+    left = dict(lines)
+    while left:
+        index = chance.choice(list(left))
+        size = chance.randrange(1, 90)
+        programs[index].says(left[index][:size])
+        left[index] = left[index][size:]
+        if not left[index]:
+            del left[index]
+    got = joined(tmp_path / "log").split(b"\n")
+    assert got.pop() == b""
+    for index, expected in lines.items():
+        assert [line for line in got if line.startswith(b"%d:" % index)] == expected.split(b"\n")[:-1]
+    assert len(got) == 50 * 200
+
+
+def test_a_file_that_gets_a_second_stream_and_loses_it_again(bench, targets, tmp_path):
+    """From the very bytes to whole lines and back."""
+    log = FileLog(str(tmp_path / "log"))
+    one = bench.program(*targets.open([log], Origin("one", 1, "one"), "stdout"))
+    one.says(b"1 begins,")
+    two = bench.program(*targets.open([log], Origin("two", 1, "two"), "stdout"))
+    two.says(b"2 is whole\n")
+    one.says(b" goes on")
+    two.says(b"2 ends without")
+    two.pump.drain()
+    two.pump.close()
+    one.says(b" and ends\nraw")
+    assert (tmp_path / "log").read_bytes() == b"1 begins,\n2 is whole\n2 ends without\n goes on and ends\nraw"
+
+
+def test_a_huge_line_in_a_shared_file_is_cut_and_marked(bench, targets, tmp_path):
+    """Bug 28: memory is bounded."""
+    log = FileLog(str(tmp_path / "log"))
+    one, two = (bench.program(*targets.open([log], Origin(name, 1, name), "stdout")) for name in ("one", "two"))
+    one.says(b"x" * 1_000_000)
+    assert len(one.pump._targets[0]._rest) <= 65536
+    two.says(b"y\n")
+    one.says(b"\n")
+    lines = (tmp_path / "log").read_bytes().split(b"\n")
+    assert sum(line.count(b"x") for line in lines) == 1_000_000
+    assert b"y" in lines
+    assert all(line.endswith(b"[line goes on]") for line in lines if len(line) > 65536)
+
+
+def test_a_blocked_target_holds_up_its_stream_alone(bench, targets, papers):
+    """With several targets, the strictest of them decides."""
+    logs = [ConsoleLog(), FileLog("/dev/full", full="block", format="prefix")]
+    stuck = bench.program(*targets.open(logs, Origin("stuck", 1, "stuck"), "stdout"))
+    other = bench.program(*targets.open([ConsoleLog()], Origin("other", 1, "other"), "stdout"))
+    stuck.says(b"one\n")
+    os.write(stuck.end, b"two\n")
+    other.says(b"hello\n")
+    bench.settle()
+    assert papers["stderr"].text == "stuck | one\nother | hello\n"
+
+
+def test_targets_can_be_changed_under_a_live_program(bench, targets, papers, tmp_path):
+    """Nothing is lost: what is in the pipe goes to the new ones."""
+    origin = Origin("web", 1, "web")
+    program = bench.program(*targets.open([FileLog(str(tmp_path / "log"))], origin, "stdout"))
+    program.says(b"one\n")
+    os.write(program.end, b"two\n")
+    program.pump.retarget(targets.open([ConsoleLog()], origin, "stdout"))
+    bench.settle()
+    assert (tmp_path / "log").read_bytes() == b"one\n"
+    assert papers["stderr"].text == "web | two\n"
+
+
+def test_a_name_and_a_run_may_change(bench, targets, papers):
+    """The owner of the channel keeps them up to date."""
+    origin = Origin("web", 1, "web")
+    program = bench.program(*targets.open([ConsoleLog("json")], origin, "stdout"))
+    origin.run, origin.label = 7, "web:1"
+    program.says(b"hello\n")
+    assert '"run":7' in papers["stderr"].text
+
+
+def test_what_cannot_be_is_told_beforehand(targets, tmp_path):
+    """Only files can be in the way."""
+    logs = [ConsoleLog(), SyslogLog(), FileLog(str(tmp_path / "{name}" / "log"))]
+    (reason,) = targets.why_not(logs, Origin("web", 1, "web"), "stdout")
+    assert str(tmp_path / "web" / "log") in reason
+
+
+def test_recent_output_takes_no_more_than_64_kb():
+    """In pieces of any size; the very last bytes are there."""
+    for size in (1, 7, 100, 4096, 65536, 100_000):
+        recent = Recent()
+        data = os.urandom(300_000)
+        for start in range(0, len(data), size):
+            recent.add(data[start : start + size])
+        assert recent.tail() == data[-RECENT:]
+        assert recent.tail(10) == data[-10:]
+        assert recent.tail(0) == b""
+        assert sum(map(len, recent._pieces)) <= RECENT + max(size, 4096)
+        assert len(recent._pieces) <= 40
+
+
+def test_recent_output_of_the_silent_is_nothing():
+    """A thousand silent programs must not cost a thousand buffers."""
+    recent = Recent()
+    assert recent._pieces is None
+    assert recent.tail() == b""
+
+
+def test_last_lines():
+    """An unfinished line counts."""
+    assert last_lines(b"a\nb\nc\n", 2) == [b"b", b"c"]
+    assert last_lines(b"a\nb\nc", 2) == [b"b", b"c"]
+    assert last_lines(b"a\n", 5) == [b"a"]
+    assert last_lines(b"", 5) == []
+    assert last_lines(b"a\n", 0) == []
+
+
+def test_a_line_target_alone():
+    """It never blocks, and has nobody to tell."""
+    got = []
+    target = LineTarget(Lines(), got.extend)
+    target.changed = got.clear
+    target.changed()
+    assert not target.blocked
+    target.write(b"a\nb")
+    target.close()
+    assert got == [b"a", b"b"]
+
+
+def test_rotation_cuts_no_line_of_what_was_read_either(bench, targets, tmp_path):
+    """With several targets nothing is spliced; files end at lines all the same."""
+    logs = [FileLog(str(tmp_path / "log"), 10_000, 1000), FileLog(str(tmp_path / "other"), max_age=86400.0)]
+    program = bench.program(*targets.open(logs, Origin("web", 1, "web"), "stdout"))
+    data = b"".join(b"%d %s\n" % (number, b"x" * (number * 37 % 300)) for number in range(2000))
+    for start in range(0, len(data), 777):
+        program.says(data[start : start + 777])
+    files = rotated(tmp_path / "log")
+    assert len(files) > 20
+    assert all(file.read_bytes().endswith(b"\n") for file in files)
+    assert joined(tmp_path / "log") == (tmp_path / "other").read_bytes() == data
+
+
+def test_syslog_is_reached_through_one_socket(bench, targets, tmp_path):
+    """However many programs use it; each message says whose it is."""
+    daemon = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    daemon.bind(str(tmp_path / "socket"))
+    origins = [Origin(name, 1, name) for name in ("one", "two")]
+    for pid, origin in enumerate(origins, 7):
+        program = bench.program(*targets.open([SyslogLog(str(tmp_path / "socket"))], origin, "stderr"))
+        origin.pid = pid
+        program.says(b"hello\n")
+    assert len(targets._syslogs) == 1
+    assert daemon.recv(1000).endswith(b" one[7]: hello")
+    assert daemon.recv(1000).endswith(b" two[8]: hello")
+    daemon.close()
