@@ -137,4 +137,4 @@ def test_without_s_nobody_else_is_touched():
         reaper.hear("ncolony reaper:")
         orphan = int(reaper.line())
         assert reaper.status() == 0
-        assert state(orphan) == "S"
+        eventually(lambda: state(orphan) == "S")

@@ -155,6 +155,6 @@ def test_closing_the_terminal_ends_what_does_not_ignore_it(screen, number, tmp_p
         screen.close()
         if number is None:
             eventually(lambda: mask(reaper.pid, "SigPnd", "ShdPnd") == 0 and state(reaper.pid) == "S")
-            assert state(pid) == "S"
+            eventually(lambda: state(pid) == "S")
             reaper.send(signal.SIGTERM)
         assert reaper.status() == 128 + (number or signal.SIGTERM)

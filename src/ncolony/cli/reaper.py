@@ -51,7 +51,7 @@ def main(argv: Sequence[str], *, adopts: bool | None = None) -> int:
     try:
         settings = parse(argv)
         if isinstance(settings, str):
-            os.write(1, settings.encode())
+            sys.stdout.write(settings)
             return 0
         if adopts is None:
             reaper.hold_signals()
