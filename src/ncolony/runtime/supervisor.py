@@ -309,7 +309,7 @@ class Supervisor:
             self._tell(events.InstanceChanged(place.slot(), before, after, given, now, place.meaning))
         for output in outputs:
             self._carry_out(place, given, output)
-        if isinstance(given, Spawned) and place.meaning != fingerprint(place.program):
+        if isinstance(given, Spawned) and after.want == UP and place.meaning != fingerprint(place.program):
             self._feed(place, Restart())  # it was described anew while it came to life
         if place.leaving and isinstance(after.state, Stopped):
             self._forget(place)
