@@ -220,16 +220,25 @@ class Supervisor:
         """Go on where an earlier supervisor left off."""
         instance = place.instance = kept.instance
         place.meaning = kept.meaning
-        pid = pid_of(instance.state)
-        if pid is not None:
-            place.channel = self._channels.open(str(place.slot()), pid)
-            run = _run_name(place, instance.run)
-            place.process = self._spawner.adopt(run, kept, pid, lambda fact: self._feed(place, fact))
-        self._arm(place)
+        held, self._draining = self._draining, True  # its end may be told before there is a process to speak of
+        try:
+            self._adopt(place, kept)
+        finally:
+            self._draining = held
         now_means = fingerprint(place.program)
         self._tell(events.InstanceTakenOver(place.slot(), instance, kept.meaning or now_means, kept.born))
         if kept.meaning not in (0, now_means) and instance.want == UP:
             self._feed(place, Restart())
+        if not held:
+            self._drain()
+
+    def _adopt(self, place: Place, kept: Kept) -> None:
+        pid = pid_of(kept.instance.state)
+        if pid is not None:
+            place.channel = self._channels.open(str(place.slot()), pid)
+            run = _run_name(place, kept.instance.run)
+            place.process = self._spawner.adopt(run, kept, pid, lambda fact: self._feed(place, fact))
+        self._arm(place)
 
     def remember(self, kept: Mapping[tuple[str, int], Kept]) -> None:
         """Learn how an earlier supervisor left things; they are taken over program by program as those are described.
