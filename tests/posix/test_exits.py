@@ -11,8 +11,9 @@ import time
 
 import pytest
 
+from ncolony.core.kept import Kept
 from ncolony.core.outcome import exit_code
-from ncolony.core.states import Ended, Spawned
+from ncolony.core.states import UP, Ended, Instance, Running, Spawned
 from ncolony.posix.exits import SigchldExits, reap
 from ncolony.testing import MemorySink
 from tests.conftest import descriptors
@@ -332,3 +333,26 @@ def test_output_before_the_end_is_read_with_it(bench):
     assert bench.sink.of("it") == [b"no line end"]
     assert run.status == 0
     assert sink.lines == []
+
+
+def test_process_taken_over_is_not_signalled_after_its_end(bench):
+    """Bug 1: its pid may be a stranger's; here it is our own child's, who has to live."""
+    stranger = bench.spawn("sleep", "1000").born()
+    facts = []
+    kept = Kept("web", 1, Instance(Running(stranger.pid, 0.0), UP, 0, 4), 0, born=1)
+    gone = bench.spawner.adopt("web:1/4", kept, stranger.pid, facts.append)
+    assert facts == [Ended(4, None)]
+    gone.signal(signal.SIGKILL, "group")
+    gone.signal(signal.SIGKILL, "process")
+    bench.loop.turn(0.05)
+    assert stranger.kinds == [Spawned]
+
+
+def test_process_to_take_over_that_is_gone_is_told_to_be(bench):
+    """Bug 1: nothing is left but its number."""
+    facts = []
+    over = bench.spawn("true").over().facts[0].pid
+    kept = Kept("web", 1, Instance(Running(over, 0.0), UP, 0, 4), 0, born=1)
+    gone = bench.spawner.adopt("web:1/4", kept, over, facts.append)
+    gone.signal(signal.SIGKILL, "group")
+    assert facts == [Ended(4, None)]

@@ -64,13 +64,15 @@ class Adopted:
 
     __slots__ = ("_pid", "_pidfd")
 
-    def __init__(self, pid: int, pidfd: int) -> None:
-        """Hold the process ``pid``; ``pidfd`` may be -1 where the kernel has none."""
+    def __init__(self, pid: int | None, pidfd: int) -> None:
+        """Hold the process ``pid`` (None: it is gone); ``pidfd`` may be -1 where the kernel has none."""
         self._pid = pid
         self._pidfd = pidfd
 
     def signal(self, number: int, scope: str) -> None:
         """Send a signal to the group or to the process alone; nothing happens when it is gone."""
+        if self._pid is None:
+            return
         try:
             if self._pidfd < 0:
                 os.kill(self._pid, 0)
@@ -84,7 +86,8 @@ class Adopted:
             pass
 
     def close(self) -> None:
-        """Let go of it."""
+        """Let go of it: its pid means nothing any more."""
+        self._pid = None
         if self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -1
@@ -129,7 +132,7 @@ class PosixSpawner:
             pidfd = -1
         except OSError:
             tell(Ended(run, None))
-            return Adopted(pid, -1)
+            return Adopted(None, -1)
         held = Adopted(pid, pidfd)
 
         def gone(status: int | None, core: bool) -> None:  # noqa: FBT001 - the port's signature
