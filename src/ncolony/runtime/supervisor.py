@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from ncolony.ports import Channel, Channels, Loop, Observer, Process, Spawner, Timer
 
 TURN = 0.02  # seconds of work before the loop gets a turn, so that a storm of starts delays nothing else
+PAUSE = 0.001  # seconds without work after which it must have had one
 
 
 class Place:
@@ -106,6 +107,7 @@ class Supervisor:
         self._places: dict[tuple[str, int], Place] = {}
         self._inbox: deque[tuple[Place, Input]] = deque()
         self._draining = False
+        self._busy_since = self._busy_until = float("-inf")
         self._closed: Callable[[], None] | None = None
         self._kept: dict[tuple[str, int], Kept] = {}
 
@@ -292,14 +294,22 @@ class Supervisor:
     def _drain(self) -> None:
         self._draining = True
         inbox = self._inbox
-        end = self._loop.now() + TURN
+        now = self._loop.now()
+        if now > self._busy_until + PAUSE:
+            self._busy_since = now
         try:
-            while inbox and self._loop.now() <= end:
+            while inbox and now <= self._busy_since + TURN:
                 self._take(*inbox.popleft())
+                now = self._loop.now()
         finally:
+            self._busy_until = now
             self._draining = bool(inbox)
             if inbox:
-                self._loop.call_at(end, self._drain)
+                self._loop.call_at(now, self._go_on)
+
+    def _go_on(self) -> None:
+        self._busy_since = self._loop.now()
+        self._drain()
 
     def _take(self, place: Place, given: Input) -> None:
         before = place.instance
