@@ -2,14 +2,14 @@
 
 import re
 import signal
-from datetime import datetime
+import time
 
 import pytest
 
 from ncolony.programs.scheduler import Options
 
 STUBBORN = "trap '' TERM; echo pid $$; while :; do sleep 0.05; done"
-BORN = r"\[ncolony-scheduler#info\] pid (\d+)"
+BORN = r"^pid (\d+)$"
 
 
 def shell(script):
@@ -29,7 +29,7 @@ def test_it_runs_at_once_and_again_on_every_reactor(scheduler, reactor):
     """The walkthrough's command, with a shorter period."""
     options = ("--arg=echo", "--arg=hello", "--frequency=0.3", "--timeout=5", "--grace=10")
     one = scheduler(*options, twist=("--log-format=text", f"--reactor={reactor}"))
-    one.until(r"#info\] hello$", times=3)
+    one.until(r"^hello$", times=3)
     one.until("'echo' exited with status 0 after", times=2)
     assert one.stop() < 3
     assert not one.alive()
@@ -54,9 +54,9 @@ def test_runs_leave_no_descriptor_open(scheduler):
 
 
 def test_the_first_run_does_not_wait_for_the_period(scheduler):
-    """``hello`` appears at once, in the log format that twist chooses by itself, too."""
+    """``hello`` appears at once, as itself, whatever log format twist chooses."""
     one = scheduler("--arg=echo", "--arg=hello", "--frequency=86400", twist=())
-    one.until(r'"line": "hello"')
+    one.until(r"^hello$")
 
 
 def test_periods_are_counted_from_the_scheduled_times(scheduler):
@@ -69,9 +69,10 @@ def test_periods_are_counted_from_the_scheduled_times(scheduler):
 def test_term_after_the_timeout_then_kill_after_the_grace(scheduler):
     """A command that ignores SIGTERM is gone all the same, and the next run comes."""
     one = scheduler(*shell(STUBBORN), "--frequency=1.5", "--timeout=0.4", "--grace=0.5")
-    term = one.until("'sh' has run for 0.4 s, its timeout, and gets SIGTERM")[0]
-    kill = one.until("'sh' has not ended in time and gets SIGKILL")[0]
-    assert 0 <= _moment(kill) - _moment(term) <= 2  # the log knows whole seconds
+    one.until("'sh' has run for 0.4 s, its timeout, and gets SIGTERM")
+    termed = time.monotonic()
+    one.until("'sh' has not ended in time and gets SIGKILL")
+    assert time.monotonic() - termed >= 0.1
     one.until("'sh' was killed by SIGKILL after .*; next start in")
     one.until(BORN, times=2)
 
@@ -89,7 +90,7 @@ def test_never_two_runs_at_a_time(scheduler, tmp_path):
     lock = tmp_path / "lock"
     script = f"mkdir {lock} 2>/dev/null || echo two at a time; sleep 0.4; rmdir {lock}; echo done"
     one = scheduler(*shell(script), "--frequency=0.3")
-    one.until(r"#info\] done", times=3)
+    one.until(r"^done$", times=3)
     one.until("'sh' exited with status 0 after .*skipped; next start in", times=2)
     one.stop()
     assert not [line for line in one.lines if "two at a time" in line]
@@ -139,9 +140,9 @@ def test_the_command_gets_the_environment_but_not_the_notify_socket(scheduler):
 def test_output_comes_line_by_line_as_it_is_written(scheduler):
     """Not at the end of the run; of both streams; bytes that are no text are spelled out."""
     one = scheduler(*shell(r"echo out; echo err >&2; printf '\377\n'; exec sleep 1000"), "--frequency=30")
-    one.until(r"\] out$")
-    one.until(r"\] err$")
-    one.until(r"\] \\xff$")
+    one.until(r"^out$")
+    one.until(r"^err$")
+    one.until(r"^\\xff$")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -217,7 +218,3 @@ def test_bad_options_from_the_shell(scheduler):
     one = scheduler("--arg=echo")
     assert one.ends() == 2
     assert len(one.lines) == 1
-
-
-def _moment(found):
-    return datetime.strptime(found.string.split()[0], "%Y-%m-%dT%H:%M:%S%z").timestamp()

@@ -4,7 +4,8 @@
 
 When it starts and ends runs, schedule.py says. The command gets the scheduler's environment, NCOLONY_… included, as it
 belongs to the same program; but not what a service manager told the scheduler alone (NOTIFY_SOCKET, LISTEN_FDS and
-their like). Its standard input is /dev/null; its output goes line by line into Twisted's log.
+their like). Its standard input is /dev/null; its output goes on as this program's own, whole lines
+at a time.
 
 Told to stop, the scheduler gives a running command the grace, but 3 seconds at most, before SIGKILL, and ends when it
 is gone. Killed with SIGKILL, it can do nothing, and its command lives on: so a colony's ``--killtime``, 5 seconds by
@@ -14,11 +15,11 @@ default, has to be above 3 where commands may be slow to end.
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger, LogLevel
 from twisted.python.usage import Options as UsageOptions
 
 from ncolony.core.errors import ConfigError
@@ -31,7 +32,7 @@ from ncolony.posix.exits import SigchldExits, has_pidfds
 from ncolony.posix.spawn import PosixSpawner
 from ncolony.programs.bridge import Bridge, installed_reactor
 from ncolony.programs.runner import Runner
-from ncolony.programs.schedule import Job
+from ncolony.programs.schedule import INFO, Job
 from ncolony.programs.sessions import SessionExits, SessionSpawner
 from ncolony.programs.usage import bad_options_end
 from ncolony.runtime.launching import inherited
@@ -45,8 +46,6 @@ if TYPE_CHECKING:
 NAME = "ncolony-scheduler"
 DEFAULT_GRACE = 5.0
 SHORTEST = 0.001  # seconds
-
-log = Logger(namespace=NAME)
 
 
 class Options(UsageOptions):
@@ -183,11 +182,29 @@ class _Open:
 class Output:
     """Takes the command's output (the LogSink port)."""
 
-    def write(self, label: str, stream: str, lines: Sequence[bytes]) -> None:
-        """Log whole lines as they are."""
-        for line in lines:
-            log.info("{line}", line=readable(line), stream=stream, command=label)
+    def write(self, label: str, stream: str, lines: Sequence[bytes]) -> None:  # noqa: ARG002 - the port's signature
+        """Write whole lines as they are."""
+        _write(stream, "".join(f"{readable(line)}\n" for line in lines))
 
 
 def _tell(said: Say) -> None:
-    log.emit(LogLevel.levelWithName(said.level), "{line}", line=said.line)
+    _write("stdout" if said.level == INFO else "stderr", f"{NAME}: {said.line}\n")
+
+
+def _write(stream: str, text: str) -> None:
+    """Write to this program's own output as it is.
+
+    Twisted has put its log in the place of both streams, and that writes JSON wherever there is no terminal, as under a
+    colony. So the streams of before are used, unless they lead nowhere, as those of a ``twistd`` daemon do.
+    """
+    own, log = (sys.__stderr__, sys.stderr) if stream == "stderr" else (sys.__stdout__, sys.stdout)
+    to = log if own is None or _leads_nowhere(own.fileno()) else own
+    to.write(text)
+    to.flush()
+
+
+def _leads_nowhere(fd: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), os.stat(os.devnull))
+    except OSError:
+        return True
