@@ -52,7 +52,7 @@ def parse(argv: Sequence[str]) -> Settings | None:
         text = given.last(f"--{option.name}")
         if text is not None:
             try:
-                values[option.name] = text if option.default is None else seconds(text)
+                values[option.name] = seconds(text) if option.is_number else text
             except ValueError as error:
                 message = f"cannot use --{option.name}: {error}"
                 raise ConfigError(message) from None

@@ -90,6 +90,7 @@ class Colony:
         """
         keep_private()
         self._say = say
+        self._stop_budget = settings.stop_budget
         exits = PidfdExits(loop) if has_pidfds() else SigchldExits(loop)
         self._exits = exits
         self._spawner = PosixSpawner(loop, exits, FileLimit())
@@ -133,7 +134,7 @@ class Colony:
             stopped()
 
         self._door.close()
-        self._supervisor.shut_down(closed)
+        self._supervisor.shut_down(closed, self._stop_budget)
 
     def upgrade(self) -> None:
         """Become the version that is installed now, if that one can take over; every program goes on meanwhile."""

@@ -44,7 +44,7 @@ class Options(UsageOptions):
             option.short or None,
             option.default,
             f"{option.meaning}.",
-            None if option.default is None else seconds,
+            seconds if option.is_number else None,
         ]
         for option in OPTIONS
     ]

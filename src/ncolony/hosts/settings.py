@@ -7,11 +7,14 @@ import os
 from ncolony.core.errors import ConfigError
 from ncolony.core.program import Defaults, RestartPolicy, StopPolicy
 from ncolony.core.record import record
+from ncolony.posix.container import is_container
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+SECONDS = "SECONDS"
+CONTAINER_BUDGET = 8.0  # seconds; Docker, Podman and Compose kill after 10
 MAX_SECONDS = 100 * 365 * 86400.0
 DIRECTORIES = {"config": os.R_OK | os.X_OK, "messages": os.R_OK | os.W_OK | os.X_OK, "pid": os.W_OK | os.X_OK}
 
@@ -24,20 +27,26 @@ class Option:
     short: str
     metavar: str
     default: float | None
-    """None: a directory, that may be left out or has to be given."""
+    """None: what it means to leave it out stands in the meaning."""
     meaning: str
+
+    @property
+    def is_number(self) -> bool:
+        """Tell whether its value is a number of seconds, and not a directory."""
+        return self.metavar == SECONDS
 
 
 OPTIONS = (
     Option("config", "", "DIR", None, "the directory of programs, one JSON file each"),
     Option("messages", "", "DIR", None, "the directory of messages to the supervisor"),
-    Option("frequency", "", "SECONDS", 10.0, "how often to look at directories that cannot be watched"),
+    Option("frequency", "", SECONDS, 10.0, "how often to look at directories that cannot be watched"),
     Option("state", "", "DIR", None, "where to keep what outlives this process; MESSAGES/.ncolony if not given"),
     Option("pid", "", "DIR", None, "write a file with its pid for every program into this directory"),
-    Option("threshold", "t", "SECONDS", 1.0, "a program that ran for less is started again after a delay"),
-    Option("killtime", "k", "SECONDS", 5.0, "how long a program may take to stop before it is killed"),
-    Option("minrestartdelay", "m", "SECONDS", 1.0, "the first delay; every further one in a row is twice as long"),
-    Option("maxrestartdelay", "M", "SECONDS", 3600.0, "the longest delay"),
+    Option("threshold", "t", SECONDS, 1.0, "a program that ran for less is started again after a delay"),
+    Option("killtime", "k", SECONDS, 5.0, "how long a program may take to stop before it is killed"),
+    Option("minrestartdelay", "m", SECONDS, 1.0, "the first delay; every further one in a row is twice as long"),
+    Option("maxrestartdelay", "M", SECONDS, 3600.0, "the longest delay"),
+    Option("stop-budget", "", SECONDS, None, "how long stopping may take in all; if not given, 8 in a container"),
 )
 
 
@@ -54,6 +63,8 @@ class Settings:
     killtime: float = 5.0
     minrestartdelay: float = 1.0
     maxrestartdelay: float = 3600.0
+    stop_budget: float | None = None
+    """Seconds that stopping everything may take; None: as long as the programs' own times allow."""
 
     def defaults(self) -> Defaults:
         """Return what programs get that do not say otherwise."""
@@ -90,6 +101,10 @@ def settings(values: Mapping[str, object]) -> Settings:
             raise ConfigError(message)
     if "state" in given:
         given["state"] = os.path.abspath(str(given["state"]))
+    if "stop-budget" in given:
+        given["stop_budget"] = given.pop("stop-budget")
+    elif is_container(os.environ):
+        given["stop_budget"] = CONTAINER_BUDGET
     made = Settings(**given)  # type: ignore[arg-type]
     if made.frequency <= 0:
         message = "cannot use --frequency 0: found 0, wanted more than 0 seconds"

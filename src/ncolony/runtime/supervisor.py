@@ -157,11 +157,14 @@ class Supervisor:
         for name in names:
             self.restart(name, asked_at)
 
-    def shut_down(self, closed: Callable[[], None]) -> None:
-        """Stop everything for good, and call ``closed`` when the last process is gone."""
+    def shut_down(self, closed: Callable[[], None], within: float | None = None) -> None:
+        """Stop everything for good, and call ``closed`` when the last process is gone.
+
+        ``within``: seconds after which whatever still lives gets SIGKILL, however long its own time is.
+        """
         self._closed = closed
         for place in list(self._places.values()):
-            self._let_go(place)
+            self._let_go(place, within)
         self._say_closed()
 
     def hurry(self, within: float) -> None:
@@ -268,10 +271,10 @@ class Supervisor:
             number += 1
         return found
 
-    def _let_go(self, place: Place) -> None:
+    def _let_go(self, place: Place, within: float | None = None) -> None:
         # Always through the inbox: a start may be waiting there.
         place.leaving = True
-        self._feed(place, Stop())
+        self._feed(place, Stop(within))
 
     def _forget(self, place: Place) -> None:
         if place.channel is not None:
