@@ -5,6 +5,7 @@ import random
 import signal
 import sys
 import time
+import tracemalloc
 
 import pytest
 
@@ -119,13 +120,16 @@ def test_descriptors_of_a_channel_differ(stage):
 def test_huge_line_is_split_and_marked():
     """Bug 28: 100 MB without a line end: no more than a line's worth is kept at any time, and each cut is marked."""
     lines, total, marked = Lines(), 0, 0
+    tracemalloc.start()
     for _ in range(100 * 1024 * 1024 // CHUNK):
         for piece in lines.feed(b"x" * CHUNK):
             assert len(piece) <= MAX_LINE + len(CONTINUED)
             assert piece.endswith(CONTINUED)
             total += len(piece) - len(CONTINUED)
             marked += 1
-        assert len(lines._rest) <= MAX_LINE
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20 * MAX_LINE
     (rest,) = lines.flush()
     assert total + len(rest) == 100 * 1024 * 1024
     assert marked >= 100 * 1024 * 1024 // MAX_LINE - 1
