@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.logs.conftest import rotated
 
-KILLS = int(os.environ.get("NCOLONY_TEST_KILLS", "120"))
+KILLS = int(os.environ.get("NCOLONY_TEST_KILLS", "100"))
 MAX_BYTES = 3000
 BACKUPS = 500
 

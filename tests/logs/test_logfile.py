@@ -244,7 +244,7 @@ def test_a_slow_reader_of_a_named_pipe_holds_up_its_program_alone(real_bench, tm
 
 
 def test_a_program_that_never_stops_gets_short_turns(bench, tmp_path):
-    """Bug 22 and 23 aside, nothing that one program writes may keep another waiting: a turn moves 64 KB."""
+    """Nothing that one program writes may keep another waiting: a turn moves 64 KB."""
     program = bench.logs_to(tmp_path / "log")
     stop = threading.Event()
 

@@ -3,14 +3,21 @@
 import os
 import random
 import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
+import ncolony
 from ncolony.core.logspec import ConsoleLog, FileLog, SyslogLog
 from ncolony.posix.channels import Lines
-from ncolony.posix.pump import RECENT, Recent, last_lines
+from ncolony.posix.pump import RECENT, Pump, Recent, last_lines
 from ncolony.posix.targets import LineTarget, Origin, Targets
 from tests.logs.conftest import joined, numbered, rotated
+
+SOURCE = Path(ncolony.__file__).parent.parent
 
 
 class Paper:
@@ -237,3 +244,43 @@ def test_syslog_is_reached_through_one_socket(bench, targets, tmp_path):
     assert daemon.recv(1000).endswith(b" one[7]: hello")
     assert daemon.recv(1000).endswith(b" two[8]: hello")
     daemon.close()
+
+
+def test_a_program_that_closes_its_output_and_lives_costs_nothing(real_bench, tmp_path):
+    """Bug 26: both ends of a FIFO are ours too, so it never ends, and the loop sleeps."""
+    os.mkfifo(tmp_path / "fifo")
+    pipe = os.open(tmp_path / "fifo", os.O_RDWR | os.O_NONBLOCK)
+    pump = Pump(real_bench.loop, pipe, [real_bench.target(real_bench.file(tmp_path / "log"))])
+    code = "import os, sys; os.write(1, b'bye'); os.close(1); os.close(2); sys.stdin.read()"
+    with (tmp_path / "fifo").open("wb", buffering=0) as end:
+        process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=end, stderr=end)
+    while not (tmp_path / "log").exists():
+        real_bench.loop.turn(1)
+    began = time.monotonic()
+    real_bench.loop.turn(0.3)
+    assert time.monotonic() - began >= 0.29  # it slept all the while
+    assert process.poll() is None
+    process.communicate()
+    pump.close()
+    os.close(pipe)
+    assert (tmp_path / "log").read_bytes() == b"bye"
+
+
+def test_output_imports_nothing_dear():
+    """A supervisor should have nine megabytes; sockets are for who asks for syslog."""
+    modules = ["filetarget", "logfiles", "pump", "rotation", "targets"]
+    code = f"import sys; sys.path.insert(0, {str(SOURCE)!r})\n"
+    code += "".join(f"import ncolony.posix.{name}\n" for name in modules) + "print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True)
+    imported = set(ran.stdout.split())
+    assert "ncolony.posix.targets" in imported
+    dear = {"socket", "typing", "dataclasses", "inspect", "subprocess", "logging", "shutil", "tempfile", "zlib", "gzip"}
+    assert not dear & imported
+
+
+def test_all_that_is_in_the_pipe_is_taken_at_an_end(bench, tmp_path):
+    """However small the pieces are, between rotations of tiny files."""
+    program = bench.logs_to(tmp_path / "log", max_bytes=100, backups=5000)
+    sent = program.fills()
+    program.pump.drain()
+    assert len(joined(tmp_path / "log")) == sent

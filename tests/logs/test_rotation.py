@@ -96,7 +96,7 @@ def test_what_a_killed_compression_left_is_cleared_away(tmp_path):
     [(0, 59, False), (59, 60, True), (60, 119, False), (0, 600, True), (120, 59, False), (-1, 0, True)],
 )
 def test_periods(last, now, new):
-    """Bug 21 as far as it is ours: a clock that is set back asks for no rotation."""
+    """Bug 21: a clock that is set back asks for no rotation, one that is set forward for one."""
     assert is_new_period(60.0, last, now) is new
 
 

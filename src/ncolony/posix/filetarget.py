@@ -60,23 +60,23 @@ class FileTarget:
         """Tell whether nothing can be taken now."""
         return self._block and self._stop_waiting is not None
 
-    def take(self, pipe: int) -> bool:
-        """Take some bytes from the pipe, and tell whether there may be more. BlockingIOError: it is empty."""
+    def take(self, pipe: int) -> int:
+        """Take some bytes from the pipe, and return how many; 0: no more for now. BlockingIOError: it is empty."""
         if self._stop_waiting is None:
             try:
                 moved = self._file.take(pipe)
                 self._worked()
-                return moved > 0
+                return moved
             except BlockingIOError:
                 raise
             except OSError as error:
                 if error.errno not in (EINVAL, ESPIPE):
                     self._failed(error)
-                    return not self._block
+                    return 0 if self._block else 1
                 self._file.splices = False
         data = os.read(pipe, CHUNK)
         self.write(data)
-        return bool(data)
+        return len(data)
 
     def write(self, data: bytes) -> None:
         """Take bytes that were read already."""

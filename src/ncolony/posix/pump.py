@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 RECENT = 65536
 SMALL = 4096
-MAX_DRAIN = 32  # pieces: more than a pipe holds, and an end against a child left behind that never stops writing
+MAX_DRAIN = 2 << 20  # bytes: more than a pipe holds, and an end against a child left behind that never stops writing
 
 
 class Recent:
@@ -109,9 +109,9 @@ class Pump:
 
     def drain(self) -> None:
         """Take in all that a process wrote before it ended, its unfinished last line too."""
-        for _ in range(MAX_DRAIN):
-            if not self._watching or not self._move():
-                break
+        done = 0
+        while self._watching and done < MAX_DRAIN and (moved := self._move()):
+            done += moved
         for target in self._targets:
             target.flush()
 
@@ -135,20 +135,20 @@ class Pump:
             self._loop.unwatch(self._pipe)
         self._watching = wanted
 
-    def _move(self) -> bool:
-        """Move one piece, and tell whether there may be more."""
+    def _move(self) -> int:
+        """Move one piece, and return its size; 0: there is no more."""
         file = self._file
         try:
             if file is not None and len(self._targets) == 1 and file.splices:
                 return file.take(self._pipe)
             data = os.read(self._pipe, CHUNK)
         except BlockingIOError:
-            return False
+            return 0
         if file is None:
             self._recent.add(data)
         for target in self._targets:
             target.write(data)
-        return bool(data)
+        return len(data)
 
 
 def _nothing() -> None:
