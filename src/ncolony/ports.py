@@ -11,6 +11,7 @@ from typing import Protocol  # noqa: TID253 - see above
 from ncolony.core.events import Event
 from ncolony.core.kept import Kept
 from ncolony.core.launch import Launch
+from ncolony.core.program import GROUP
 from ncolony.core.states import Ended, Ready, Spawned, SpawnFailed, Swept
 
 Fact = Spawned | SpawnFailed | Ready | Ended | Swept
@@ -46,7 +47,7 @@ class Process(Protocol):
     """A process that was asked for."""
 
     def signal(self, number: int, scope: str) -> None:
-        """Send a signal to its group or to it alone; nothing happens when it is gone."""
+        """Send a signal to its tree, to its group or to it alone; nothing happens when all that is gone."""
 
 
 class Channel(Protocol):
@@ -84,14 +85,16 @@ class Spawner(Protocol):
     def spawn(self, launch: Launch, tell: Callable[[Fact], None]) -> Process:
         """Start one, and ``tell`` what becomes of it: Spawned or SpawnFailed, and after Spawned one Ended.
 
-        Facts may be told before this returns.
+        Where that says that something is left, one Swept follows. Facts may be told before this returns.
         """
 
-
-    def adopt(self, name: str, kept: Kept, pid: int, tell: Callable[[Fact], None]) -> Process:
+    def adopt(
+        self, name: str, kept: Kept, pid: int | None, tell: Callable[[Fact], None], scope: str = GROUP
+    ) -> Process:
         """Take over the process ``pid`` of a run that an earlier supervisor started, and ``tell`` its end.
 
-        ``name``: of the run, as NAME:NUMBER/RUN. Where ``pid`` is not that process any more, it has ended.
+        ``name``: of the run, as NAME:NUMBER/RUN. Where ``pid`` is not that process any more, it has ended; where it is
+        None, that is known, and only Swept is told. ``scope``: as in a program's ``stop``, what of it is looked after.
         """
 
 

@@ -20,7 +20,8 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ncolony.core.states import Ended, Spawned, SpawnFailed
+from ncolony.core.program import GROUP
+from ncolony.core.states import Ended, Spawned, SpawnFailed, Swept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -271,12 +272,21 @@ class FakeSpawner:
         process.begin(launch)
         return process
 
-    def adopt(self, name: str, kept: Kept, pid: int, tell: Callable[[Fact], None]) -> FakeProcess:  # noqa: ARG002
+    def adopt(
+        self,
+        name: str,  # noqa: ARG002 - as the port has it
+        kept: Kept,
+        pid: int | None,
+        tell: Callable[[Fact], None],
+        scope: str = GROUP,  # noqa: ARG002
+    ) -> FakeProcess:
         """Take over a process that an earlier supervisor started: it lives if ``pid`` is one of the survivors."""
-        process = FakeProcess(self._loop, kept.instance.run, Act(), pid, tell)
+        process = FakeProcess(self._loop, kept.instance.run, Act(), pid or 0, tell)
         self.processes.append(process)
         if pid in self.survivors:
             process.live()
+        elif pid is None:
+            tell(Swept(kept.instance.run))
         else:
             tell(Ended(kept.instance.run, None))
         return process

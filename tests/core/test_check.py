@@ -92,6 +92,7 @@ def test_the_smallest_description_is_a_command_line() -> None:
         ("stop", {"signal": 1}, "stop", StopPolicy(signal=SIGHUP)),
         ("stop", {"timeout": 0, "scope": "process"}, "stop", StopPolicy(timeout=0.0, scope="process")),
         ("stop", {"scope": "group"}, "stop", StopPolicy(scope="group")),
+        ("stop", {"scope": "tree"}, "stop", StopPolicy(scope="tree")),
     ],
 )
 def test_a_good_value_is_held(key: str, value: object, field: str, held: object) -> None:
@@ -229,12 +230,7 @@ STOP = 'an object, like {"signal": "SIGINT", "timeout": "10s"}'
         (
             "stop",
             {"scope": "all"},
-            'stop.scope: found "all", wanted "group" or "process" ("tree" is not supported yet)',
-        ),
-        (
-            "stop",
-            {"scope": "tree"},
-            'stop.scope: found "tree", wanted "group" or "process" ("tree" is not supported yet)',
+            'stop.scope: found "all", wanted "tree", "group" or "process"',
         ),
         ("stop", {"grace": 1}, 'stop: found the unknown key "grace", wanted one of signal, timeout, scope'),
         (

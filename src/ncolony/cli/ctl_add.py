@@ -32,7 +32,7 @@ OPTIONS = (
     Option("--attempts", "N", "give up after so many short runs in a row"),
     Option("--stop-signal", "SIGNAL", "the signal that asks it to end"),
     Option("--stop-timeout", "TIME", "the time from there to SIGKILL"),
-    Option("--stop-scope", "SCOPE", "who gets the signals: group or process"),
+    Option("--stop-scope", "SCOPE", "who gets the signals: tree, group or process"),
 )
 
 

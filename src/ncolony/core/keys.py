@@ -10,7 +10,7 @@ from re import compile as pattern
 from signal import Signals
 
 from ncolony.core.parse import shown
-from ncolony.core.program import GROUP, PERMANENT, PROCESS, TEMPORARY, TRANSIENT
+from ncolony.core.program import GROUP, PERMANENT, PROCESS, TEMPORARY, TRANSIENT, TREE
 from ncolony.core.record import record
 
 TYPE_CHECKING = False
@@ -260,8 +260,9 @@ STOP_KEYS = (
     Key("signal", a_signal, 'a signal, by name or number, like "SIGINT"', '"SIGTERM"',
         "The signal that asks the program to end; SIGCONT follows it."),
     Key("timeout", a_duration, _DURATION, f"{_TIMES} `--killtime`", "The time from that signal to SIGKILL."),
-    Key("scope", one_of(GROUP, PROCESS), '"group" or "process" ("tree" is not supported yet)', '"group"',
-        "Who gets the signals: the program's whole process group, or its first process alone."),
+    Key("scope", one_of(TREE, GROUP, PROCESS), '"tree", "group" or "process"', '"tree"',
+        "Who gets the signals, and is ended before the next run: all that the program has started, wherever it went; "
+        "its process group; or its first process alone."),
 )  # fmt: skip
 
 KEYS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ncolony.core.program import GROUP
 from ncolony.core.record import record
 
 
@@ -20,3 +21,5 @@ class Launch:
     umask: int | None = None
     uid: int | str | None = None
     gid: int | str | None = None
+    scope: str = GROUP
+    """As in a program's ``stop``: what of all that it starts is looked after."""

@@ -10,7 +10,7 @@ from signal import SIGTERM
 from ncolony.core.record import record
 
 PERMANENT, TRANSIENT, TEMPORARY = "permanent", "transient", "temporary"
-GROUP, PROCESS = "group", "process"
+TREE, GROUP, PROCESS = "tree", "group", "process"
 
 
 @record
@@ -35,8 +35,9 @@ class StopPolicy:
     signal: int = SIGTERM
     timeout: float = 5.0
     """Seconds between the signal and SIGKILL."""
-    scope: str = GROUP
-    """Who gets the signals: the program's process group, or its first process alone."""
+    scope: str = TREE
+    """Who gets the signals, and is ended before the next run: all that the program has started, wherever it went; its
+    process group; or its first process alone."""
 
 
 @record

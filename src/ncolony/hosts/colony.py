@@ -15,7 +15,9 @@ from ncolony.posix.channels import PipeChannels
 from ncolony.posix.descriptors import FileLimit, keep_private
 from ncolony.posix.exits import PidfdExits, SigchldExits, has_pidfds
 from ncolony.posix.pidfiles import PidFiles
+from ncolony.posix.sigchld import ChildSignal
 from ncolony.posix.spawn import PosixSpawner
+from ncolony.posix.trees import Trees
 from ncolony.runtime.launching import inherited
 from ncolony.runtime.supervisor import Supervisor
 
@@ -83,18 +85,23 @@ class Colony:
         say: Callable[[str], None],
         sink: LogSink,
         upgrade: Callable[[], None] | None = None,
+        theirs: Callable[[int], bool] | None = None,
     ) -> None:
         """Make ready to run on ``loop``: ``say`` takes the supervisor's own lines, ``sink`` programs' output.
 
         ``upgrade`` is called when a message asks for another version; None: this process becomes it.
+        ``theirs`` tells which children of this process somebody else has started, and reaps.
         """
         keep_private()
         self._say = say
         self._stop_budget = settings.stop_budget
         exits = PidfdExits(loop) if has_pidfds() else SigchldExits(loop)
         self._exits = exits
-        self._spawner = PosixSpawner(loop, exits, FileLimit())
+        limit = FileLimit()
         self._memory = remember(settings, loop.now(), say)
+        self.trees = Trees(loop, exits, self._memory.colony, theirs)
+        self._child_signal = ChildSignal(loop, self.trees.look_soon)
+        self._spawner = PosixSpawner(loop, exits, limit, self.trees)
         self._channels = PipeChannels(loop, sink, self._memory.partial)
         observers: list[Observer] = [*self._memory.observers, Log(say)]
         if settings.pid is not None:
@@ -113,6 +120,7 @@ class Colony:
 
     def start(self) -> None:
         """Start the programs and serve the directories."""
+        self._say(f"whole process trees are ended, by {self.trees.method}")
         self._door.open()
 
     def _settle(self, described: Container[str]) -> None:
@@ -127,6 +135,8 @@ class Colony:
         """Stop everything, and call ``stopped`` when no process is left."""
 
         def closed() -> None:
+            self._child_signal.close()
+            self.trees.strays.close()
             self._spawner.close()
             self._memory.close()
             if isinstance(self._exits, SigchldExits):
@@ -160,6 +170,7 @@ class Colony:
     def leave(self) -> None:
         """Let go of the colony and leave every program running, for a successor."""
         self._door.close()
+        self._child_signal.close()
         self._channels.keep(self._memory.partial)
         self._memory.close()
 

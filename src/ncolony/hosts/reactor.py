@@ -6,6 +6,7 @@ for its next deadline; so a thousand programs are no more to it than one, and ev
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from contextlib import suppress
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
+from twisted.internet.process import reapProcessHandlers
 from twisted.logger import Logger
 from twisted.python.usage import Options as UsageOptions
 
@@ -88,7 +90,7 @@ class ColonyService(Service):
         loop = Loop()
         self._bridge = Bridge(loop, reactor)
         try:
-            self._colony = Colony(loop, self._settings, self._say, self, self._leave)
+            self._colony = Colony(loop, self._settings, self._say, self, self._leave, _is_anothers)
         except Taken as error:
             sys.stderr.write(f"ncolony: {error}\n")
             raise SystemExit(2) from None
@@ -159,3 +161,14 @@ class ColonyService(Service):
 
     def _say(self, line: str) -> None:
         log.info("{line}", line=line)
+
+
+def _is_anothers(pid: int) -> bool:
+    """Tell whether a child of this process, that is none of the colony's, is looked after by other code in it.
+
+    What has come down from a program has a session that is not ours; Twisted knows what it has started itself.
+    """
+    try:
+        return pid in reapProcessHandlers or os.getsid(pid) == os.getsid(0)
+    except OSError:
+        return False

@@ -14,7 +14,7 @@ from ncolony.posix.processes import start_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import FrameType
     from typing import Protocol
 
@@ -34,6 +34,16 @@ if TYPE_CHECKING:
         def adopt(self, pid: int, gone: Gone) -> None:
             """Watch a live process that another one may have started."""
 
+    class Register(Exits, Protocol):
+        """An Exits that knows whom it watches."""
+
+        @property
+        def known(self) -> Mapping[int, object]:
+            """Those who are watched, by pid."""
+
+        def forget(self, pid: int) -> None:
+            """Watch it no more."""
+
 
 def has_pidfds() -> bool:
     """Tell whether this kernel has pidfds."""
@@ -50,6 +60,8 @@ class PidfdExits:
     def __init__(self, loop: Loop) -> None:
         """Watch on ``loop``."""
         self._loop = loop
+        self.known: dict[int, int] = {}
+        """The pidfds of those who are watched, by pid."""
         if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:  # inherited; the kernel would reap, and keep no status
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
@@ -60,8 +72,7 @@ class PidfdExits:
         def look() -> None:
             ended = reap(pid)
             if ended is not None:
-                self._loop.unwatch(pidfd)
-                os.close(pidfd)
+                self.forget(pid)
                 gone(*ended)
 
         try:
@@ -69,10 +80,18 @@ class PidfdExits:
         except OSError:
             os.close(pidfd)
             raise
+        self.known[pid] = pidfd
 
     def adopt(self, pid: int, gone: Gone) -> None:
         """See :class:`Exits`."""
         self.watch(pid, gone)
+
+    def forget(self, pid: int) -> None:
+        """See :class:`Register`."""
+        pidfd = self.known.pop(pid, -1)
+        if pidfd >= 0:
+            self._loop.unwatch(pidfd)
+            os.close(pidfd)
 
 
 class SigchldExits:
@@ -81,6 +100,7 @@ class SigchldExits:
     def __init__(self, loop: Loop) -> None:
         """Watch on ``loop``. Has to be made on the main thread, and after any other user of SIGCHLD."""
         self._children: dict[int, Gone] = {}
+        self._adopted: dict[int, int | None] = {}
         self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._before = signal.signal(signal.SIGCHLD, self._caught)
         self._loop = loop
@@ -93,15 +113,28 @@ class SigchldExits:
 
     def adopt(self, pid: int, gone: Gone) -> None:
         """See :class:`Exits`. No signal tells of a process that is no child, so it is looked at every second."""
-        born = start_time(pid)
+        born = self._adopted[pid] = start_time(pid)
 
         def look() -> None:
+            if pid not in self._adopted:
+                return
             if start_time(pid) == born:
                 self._loop.call_at(self._loop.now() + 1.0, look)
             else:
+                self.forget(pid)
                 gone(None, False)
 
         look()
+
+    @property
+    def known(self) -> Mapping[int, object]:
+        """See :class:`Register`."""
+        return {**self._children, **self._adopted}
+
+    def forget(self, pid: int) -> None:
+        """See :class:`Register`."""
+        self._children.pop(pid, None)
+        self._adopted.pop(pid, None)
 
     def close(self) -> None:
         """Give SIGCHLD back."""

@@ -11,11 +11,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from functools import partial
 
-from ncolony.core.states import Ended, Spawned, SpawnFailed
+from ncolony.core.program import GROUP, PROCESS
+from ncolony.core.states import Ended, Spawned, SpawnFailed, Swept
+from ncolony.posix.adoption import hold, watches
 from ncolony.posix.descriptors import FileLimit
+from ncolony.posix.elsewhere import Elsewhere
 from ncolony.posix.execs import CannotExecute, find, why, why_not_there
-from ncolony.posix.processes import is_run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +26,9 @@ if TYPE_CHECKING:
 
     from ncolony.core.kept import Kept
     from ncolony.core.launch import Launch
-    from ncolony.ports import Fact, Loop
+    from ncolony.ports import Fact, Loop, Process
     from ncolony.posix.exits import Exits
+    from ncolony.posix.trees import Tree, Trees
 
 PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LAUNCHER = f"""import sys
@@ -35,81 +39,71 @@ REPORT_FD = 3
 
 
 class Child:
-    """A process that was asked for."""
+    """A process that was asked for, and where trees are looked after, its tree."""
 
-    __slots__ = ("pid",)
+    __slots__ = ("_tree", "_trees", "pid")
 
-    def __init__(self) -> None:
+    def __init__(self, trees: Trees | None = None, tree: Tree | None = None) -> None:
         """Begin without a process."""
         self.pid: int | None = None
+        self._trees, self._tree = trees, tree
 
     def signal(self, number: int, scope: str) -> None:
-        """Send a signal to the group or to the process alone; nothing happens when it is gone.
+        """Send a signal to its tree, to its group or to it alone; nothing happens when all that is gone.
 
         Safe against reused pids: ``pid`` is forgotten in the same call that reaps the process.
         """
+        if self._trees is not None and self._tree is not None:
+            self._trees.signal(self._tree, number, scope)
+            return
         if self.pid is None:
             return
         try:
-            if scope == "group":
-                os.killpg(self.pid, number)
-            else:
+            if scope == PROCESS:
                 os.kill(self.pid, number)
+            else:
+                os.killpg(self.pid, number)
         except (ProcessLookupError, PermissionError):
             pass  # it has changed its group, or its user for one that is not ours to signal
 
+    def born(self, pid: int) -> None:
+        """Take note that there is a process, which may still have to become the program."""
+        if self._trees is not None and self._tree is not None:
+            self._trees.born(self._tree, pid)
 
-class Adopted:
-    """A process that an earlier supervisor started, held by a pidfd: its pid alone may mean another one at any time."""
-
-    __slots__ = ("_pid", "_pidfd")
-
-    def __init__(self, pid: int | None, pidfd: int) -> None:
-        """Hold the process ``pid`` (None: it is gone); ``pidfd`` may be -1 where the kernel has none."""
-        self._pid = pid
-        self._pidfd = pidfd
-
-    def signal(self, number: int, scope: str) -> None:
-        """Send a signal to the group or to the process alone; nothing happens when it is gone."""
-        if self._pid is None:
+    def ended(self, run: int, status: int | None, core: bool, tell: Callable[[Fact], None]) -> None:  # noqa: FBT001
+        """Tell of its end, and of that of what it leaves behind."""
+        self.pid = None
+        if self._trees is None or self._tree is None:
+            tell(Ended(run, status, core))
             return
-        try:
-            if self._pidfd < 0:
-                os.kill(self._pid, 0)
-            elif scope != "group":
-                signal.pidfd_send_signal(self._pidfd, number)
-                return
-            else:
-                signal.pidfd_send_signal(self._pidfd, 0)  # as long as this works, the group's number is not reused
-            os.killpg(self._pid, number) if scope == "group" else os.kill(self._pid, number)
-        except (ProcessLookupError, PermissionError):
-            pass
-
-    def close(self) -> None:
-        """Let go of it: its pid means nothing any more."""
-        self._pid = None
-        if self._pidfd >= 0:
-            os.close(self._pidfd)
-            self._pidfd = -1
+        self._trees.ended(self._tree, lambda left: tell(Ended(run, status, core, left)), lambda: tell(Swept(run)))
 
 
 class PosixSpawner:
     """Starts processes and watches over their ends."""
 
-    def __init__(self, loop: Loop, exits: Exits, limit: FileLimit) -> None:
-        """Start processes that are reaped by ``exits``; they get the limit on open files that ``limit`` has kept."""
+    def __init__(self, loop: Loop, exits: Exits, limit: FileLimit, trees: Trees | None = None) -> None:
+        """Start processes that are reaped by ``exits``; they get the limit on open files that ``limit`` has kept.
+
+        ``trees`` looks after what they start themselves; None: nobody does, and a tree is no more than a group.
+        """
         self._loop = loop
         self._exits = exits
         self._limit = limit
+        self._trees = trees
+        self._elsewhere = None if trees is None else Elsewhere()
         self._null = os.open(os.devnull, os.O_RDONLY)
 
     def close(self) -> None:
         """Give back what is held open."""
         os.close(self._null)
+        if self._elsewhere is not None:
+            self._elsewhere.close()
 
     def spawn(self, launch: Launch, tell: Callable[[Fact], None]) -> Child:
         """Start a process, and ``tell`` what becomes of it: Spawned or SpawnFailed, and after Spawned one Ended."""
-        child = Child()
+        child = self._child(launch)
         try:
             if launch.uid is None and launch.gid is None:
                 self._plain(launch, child, tell)
@@ -119,32 +113,31 @@ class PosixSpawner:
             tell(SpawnFailed(launch.run, str(failure)))
         return child
 
-    def adopt(self, name: str, kept: Kept, pid: int, tell: Callable[[Fact], None]) -> Adopted:
-        """Take over the process of a run that an earlier supervisor started, and ``tell`` its end.
-
-        ``name``: the mark of the run, as in is_run. Where the process is not that one, it has ended and its pid is a
-        stranger's.
-        """
-        run = kept.instance.run
-        try:
-            pidfd = os.pidfd_open(pid)
-        except AttributeError:
-            pidfd = -1
-        except OSError:
-            tell(Ended(run, None))
-            return Adopted(None, -1)
-        held = Adopted(pid, pidfd)
+    def adopt(
+        self, name: str, kept: Kept, pid: int | None, tell: Callable[[Fact], None], scope: str = GROUP
+    ) -> Process:
+        """See ports.py. ``name``: the mark of the run, as in is_run."""
+        exits, trees, run = self._exits, self._trees, kept.instance.run
+        if trees is None:
+            return hold(exits, name, kept, pid, tell)
 
         def gone(status: int | None, core: bool) -> None:  # noqa: FBT001 - the port's signature
-            held.close()
-            tell(Ended(run, status, core))
+            child.ended(run, status, core, tell)
 
-        # Only now, as the pidfd keeps the pid from being another process's afterwards.
-        if is_run(pid, kept.born, name):
-            self._exits.adopt(pid, gone)
-        else:
+        lives = pid is not None and watches(trees.exits, name, kept.born, pid, gone)
+        tree = trees.take_over(name, pid if lives else None, scope)
+        child = Child(trees, tree)
+        if pid is None:
+            trees.left(tree, lambda: tell(Swept(run)))
+        elif not lives:
             gone(None, core=False)
-        return held
+        return child
+
+    def _child(self, launch: Launch) -> Child:
+        if self._trees is None:
+            return Child()
+        outputs = (launch.stdout, launch.stderr)
+        return Child(self._trees, self._trees.begin(launch.env.get("NCOLONY_RUN", ""), launch.scope, outputs))
 
     def _plain(self, launch: Launch, child: Child, tell: Callable[[Fact], None]) -> None:
         with _Surroundings(launch):
@@ -162,27 +155,23 @@ class PosixSpawner:
         ]
         try:
             with self._limit:
-                return os.posix_spawn(
-                    path,
-                    args,
-                    launch.env,
-                    file_actions=standard + actions,
-                    setsid=True,
-                    setsigmask=(),
-                    setsigdef=_ALL_SIGNALS,
-                )
+                start = partial(os.posix_spawn, path, args, launch.env, file_actions=standard + actions)
+                return self._call(partial(start, setsid=True, setsigmask=(), setsigdef=_ALL_SIGNALS))
         except OSError as error:
             raise CannotExecute(why(error, path)) from None
         except ValueError as error:  # a NUL, or letters that this system's encoding of file names does not have
             raise CannotExecute(f"cannot be handed to the system: {error}") from None
 
+    def _call(self, start: Callable[[], int]) -> int:
+        return start() if self._elsewhere is None else self._elsewhere(start)
+
     def _watch(self, pid: int, child: Child, run: int, tell: Callable[[Fact], None]) -> None:
         def gone(status: int | None, core: bool) -> None:  # noqa: FBT001 - the port's signature
-            child.pid = None
-            tell(Ended(run, status, core))
+            child.ended(run, status, core, tell)
 
         try:
             self._exits.watch(pid, gone)
+            child.born(pid)
         except OSError as error:
             # It cannot be supervised, so it must not live. Waiting is short: nothing survives SIGKILL here.
             os.kill(pid, signal.SIGKILL)
@@ -232,7 +221,10 @@ class _Report:
         """Tell of the process's end: that of the program, or that there never was one."""
         if self._open:
             self._read(None)  # it is reaped already: its pid may be a stranger's
-        self._tell(SpawnFailed(self._run, self._why) if self._why else fact)
+        if not self._why:
+            self._tell(fact)
+        elif not isinstance(fact, Swept):
+            self._tell(SpawnFailed(self._run, self._why))
 
     def close(self) -> None:
         """Read no more."""

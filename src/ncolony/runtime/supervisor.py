@@ -31,6 +31,8 @@ from ncolony.core.states import (
     Start,
     Stop,
     Stopped,
+    Sweeping,
+    Swept,
     Warn,
     deadline_of,
     pid_of,
@@ -241,8 +243,9 @@ class Supervisor:
         pid = pid_of(kept.instance.state)
         if pid is not None:
             place.channel = self._channels.open(str(place.slot()), pid)
-            run = _run_name(place, kept.instance.run)
-            place.process = self._spawner.adopt(run, kept, pid, lambda fact: self._feed(place, fact))
+        if pid is not None or isinstance(kept.instance.state, Sweeping):
+            run, scope = _run_name(place, kept.instance.run), place.program.stop.scope
+            place.process = self._spawner.adopt(run, kept, pid, lambda fact: self._feed(place, fact), scope)
         self._arm(place)
 
     def remember(self, kept: Mapping[tuple[str, int], Kept]) -> None:
@@ -319,9 +322,8 @@ class Supervisor:
         if self._places.get((place.program.name, place.number)) is not place or is_stale(before, given):
             return
         now = self._loop.now()
-        if isinstance(given, Ended) and place.channel is not None:
-            place.process = None
-            place.channel.drain()  # what it said comes before the news of its end
+        if isinstance(given, Ended | Swept):
+            self._part(place, left=isinstance(given, Ended) and given.left)
         after, outputs = step(before, place.program, given, now)
         place.instance = after
         self._arm(place)
@@ -336,6 +338,13 @@ class Supervisor:
         if place.leaving and isinstance(after.state, Stopped):
             self._forget(place)
             self._say_closed()
+
+    def _part(self, place: Place, *, left: bool) -> None:
+        """Let go of a process that is gone, unless others are ``left`` that will get signals through it."""
+        if not left:
+            place.process = None
+        if place.channel is not None:
+            place.channel.drain()  # what it said comes before the news of its end
 
     def _arm(self, place: Place) -> None:
         deadline = deadline_of(place.instance.state)
@@ -391,6 +400,7 @@ class Supervisor:
             umask=program.umask,
             uid=program.uid,
             gid=program.gid,
+            scope=program.stop.scope,
         )
         place.process = self._spawner.spawn(launch, lambda fact: self._feed(place, fact))
         place.channel.spawned()

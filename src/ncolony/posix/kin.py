@@ -1,0 +1,179 @@
+"""Who descends from whom, read from /proc, and signals that cannot hit a stranger.
+
+A pid that was read somewhere may mean another process by the time it is used. So a process is named by its pid and its
+start time; a signal goes through a pidfd that was opened before the two were compared.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+
+from ncolony.core.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PR_SET_CHILD_SUBREAPER = 36
+MARK = b"\0NCOLONY_RUN="
+
+
+@record
+class Kin:
+    """A process, as it was found."""
+
+    pid: int
+    ended: bool
+    """It has ended, and is not reaped yet."""
+    parent: int
+    group: int
+    session: int
+    born: int
+    """In clock ticks after boot."""
+
+
+def look_at(pid: int) -> Kin | None:
+    """Return what there is to know of a process; None: there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            text = file.read(1024)
+    except OSError:
+        return None
+    # The second field is the command in parentheses, and may hold anything; the rest begins after the last one.
+    fields = text[text.rfind(b")") + 2 :].split()
+    if len(fields) < 20:  # noqa: PLR2004 - cut short: it is going at this moment
+        return None
+    return Kin(pid, fields[0] in b"ZX", int(fields[1]), int(fields[2]), int(fields[3]), int(fields[19]))
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the children that the kernel lists for all threads of a process."""
+    found: list[int] = []
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return found  # gone
+    for thread in threads:
+        found += children_of_thread(pid, int(thread))
+    return found
+
+
+def children_of_thread(pid: int, thread: int) -> list[int]:
+    """Return the children that the kernel lists for one thread."""
+    try:
+        with open(f"/proc/{pid}/task/{thread}/children", "rb", buffering=0) as file:
+            return [int(word) for word in file.readall().split()]
+    except OSError:
+        return []  # gone
+
+
+class Families:
+    """Looks descendants up: in the kernel's lists, or where it has none (CONFIG_PROC_CHILDREN) by looking at all."""
+
+    def __init__(self) -> None:
+        """Find out which."""
+        self._listed = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
+
+    def adopted(self) -> list[int]:
+        """Return the children of this process that are not known to be those of its other threads."""
+        pid = os.getpid()
+        return children_of_thread(pid, pid) if self._listed else self.children(pid)
+
+    def children(self, pid: int) -> list[int]:
+        """Return the children of a process."""
+        return children_of(pid) if self._listed else _of_all().get(pid, [])
+
+    def below(self, roots: Mapping[int, int]) -> dict[int, Kin]:
+        """Return the processes ``roots`` and all that descend from them, parents before their children.
+
+        ``roots``: pids with start times, of which 0 need not be compared.
+        """
+        everybody = None if self._listed else _of_all()
+        found: dict[int, Kin] = {}
+        waiting = list(roots)
+        for pid in waiting:
+            kin = look_at(pid) if pid not in found else None
+            if kin is None or roots.get(pid, 0) not in (0, kin.born):
+                continue
+            found[pid] = kin
+            # A list may grow while it is gone through.
+            waiting += children_of(pid) if everybody is None else everybody.get(pid, [])
+        return found
+
+
+def _of_all() -> dict[int, list[int]]:
+    """Return who has which children, by a look at every process."""
+    children: dict[int, list[int]] = {}
+    for name in os.listdir("/proc"):
+        kin = look_at(int(name)) if name.isdigit() else None
+        if kin is not None:
+            children.setdefault(kin.parent, []).append(kin.pid)
+    return children
+
+
+def send(kin: Kin, number: int) -> None:
+    """Send a signal to a process, if it is still the one that was found."""
+    try:
+        pidfd = os.pidfd_open(kin.pid)
+    except (AttributeError, OSError):
+        pidfd = -1  # gone; or no pidfds here, and the comparison right before has to do
+    try:
+        now = look_at(kin.pid)
+        if now is None or now.born != kin.born:
+            return
+        if pidfd >= 0:
+            signal.pidfd_send_signal(pidfd, number)
+        else:
+            os.kill(kin.pid, number)
+    except (ProcessLookupError, PermissionError):
+        pass  # gone, or of a user that is not ours to signal
+    finally:
+        if pidfd >= 0:
+            os.close(pidfd)
+
+
+def mark_of(pid: int) -> bytes:
+    """Return the NCOLONY_RUN that a process was started with; empty where it has none or cannot be read."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
+            text = b"\0" + file.readall()
+    except OSError:
+        return b""
+    at = text.rfind(MARK)
+    return text[at + len(MARK) :].partition(b"\0")[0] if at >= 0 else b""
+
+
+def pipe(path: str | int) -> tuple[int, int] | None:
+    """Return what tells the pipe behind a path or descriptor from all other files; None where it is no pipe."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISFIFO(status.st_mode) else None
+
+
+def ancestors() -> list[int]:
+    """Return who is above this process, nearest first."""
+    found = []
+    kin = look_at(os.getpid())
+    while kin is not None and kin.parent > 0:
+        found.append(kin.parent)
+        kin = look_at(kin.parent)
+    return found
+
+
+def why_no_subreaper() -> str:
+    """Have the orphans among our descendants adopted by us; return why that cannot be, or nothing."""
+    if os.getpid() == 1:
+        return ""
+    try:
+        import ctypes
+    except ImportError:
+        return "this Python is without ctypes"
+    try:
+        done = ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    except (OSError, AttributeError) as error:
+        return str(error)
+    return "" if done == 0 else os.strerror(ctypes.get_errno())

@@ -1,0 +1,110 @@
+"""Processes that have lost their parent and were adopted: by us, or by who adopts what an earlier supervisor started.
+
+Found by the kernel's lists of children, watched, and reaped where they are ours to reap. Whose they are, others decide.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ncolony.posix.exits import reap
+from ncolony.posix.kin import look_at
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ncolony.posix.exits import Register
+    from ncolony.posix.kin import Families, Kin
+    from ncolony.posix.trees import Tree
+
+
+class Strays:
+    """All strays that are known, each with its owner or none."""
+
+    def __init__(
+        self,
+        exits: Register,
+        families: Families,
+        owner: Callable[[Kin], Tree | None],
+        changed: Callable[[Tree | None], None],
+        theirs: Callable[[int], bool],
+    ) -> None:
+        """Ask ``owner`` whose a stray is; tell ``changed`` whose there is a new one, and None when one is gone.
+
+        ``theirs`` tells which children somebody else in this process has started, and reaps.
+        """
+        self._exits, self._families = exits, families
+        self._owner, self._changed, self._theirs = owner, changed, theirs
+        self._known: dict[int, Tree | None] = {}
+        self._elsewhere: dict[int, dict[int, int]] = {}
+        """Other processes that adopt, and when each of their children that was looked at had started."""
+
+    def close(self) -> None:
+        """Let go of them."""
+        for pid in self._known:
+            self._exits.forget(pid)
+        self._known.clear()
+
+    def look_in(self, adopter: int) -> None:
+        """Look among the children of another process, too."""
+        if adopter != os.getpid():
+            self._elsewhere.setdefault(adopter, {})
+
+    def find(self) -> None:
+        """Find those that there are by now."""
+        for pid in set(self._families.adopted()).difference(self._exits.known):
+            kin = look_at(pid)
+            if kin is not None:
+                self.meet(kin, None if kin.ended else self._owner(kin))
+        for pid in [pid for pid, tree in self._known.items() if tree is None]:
+            # Looked at again: it may have been in the middle of an exec, and without an environment.
+            kin = look_at(pid)
+            if kin is not None and not kin.ended:
+                self._give(kin, self._owner(kin))
+        for adopter, seen in self._elsewhere.items():
+            self._elsewhere[adopter] = self._find_in(adopter, seen)
+
+    def _find_in(self, adopter: int, seen: dict[int, int]) -> dict[int, int]:
+        now = {}
+        for pid in set(self._families.children(adopter)).difference(self._exits.known, (os.getpid(),)):
+            kin = look_at(pid)
+            if kin is None or kin.ended:
+                continue
+            now[pid] = kin.born
+            if seen.get(pid) != kin.born and (tree := self._owner(kin)) is not None:
+                self.meet(kin, tree)
+        return now
+
+    def meet(self, kin: Kin, tree: Tree | None) -> None:
+        """Watch over a new one, whose owner is ``tree``."""
+        ours = kin.parent == os.getpid()
+        if tree is None and self._theirs(kin.pid):
+            return
+        if ours and kin.ended:
+            reap(kin.pid)
+            return
+        watch = self._exits.watch if ours else self._exits.adopt
+        try:
+            watch(kin.pid, lambda *_: self._gone(kin.pid))
+        except OSError:
+            return  # no room for it, or gone; the next look finds it if it is there
+        self._known[kin.pid] = None
+        self._give(kin, tree)
+
+    def _give(self, kin: Kin, tree: Tree | None) -> None:
+        if tree is not None:
+            self._known[kin.pid] = tree
+            tree.strays[kin.pid] = kin
+            self._changed(tree)
+
+    def disown(self, tree: Tree) -> None:
+        """Have no owner for what a tree has left."""
+        for pid in tree.strays:
+            self._known[pid] = None
+
+    def _gone(self, pid: int) -> None:
+        tree = self._known.pop(pid, None)
+        if tree is not None:
+            tree.strays.pop(pid, None)
+        self._changed(None)  # in any case: it may have left others behind
