@@ -127,7 +127,7 @@ def test_a_huge_line_in_a_shared_file_is_cut_and_marked(bench, targets, tmp_path
     log = FileLog(str(tmp_path / "log"))
     one, two = (bench.program(*targets.open([log], Origin(name, 1, name), "stdout")) for name in ("one", "two"))
     one.says(b"x" * 1_000_000)
-    assert len(one.pump._targets[0]._rest) <= 65536
+    assert len(one.pump._targets[0].rest) <= 65536
     two.says(b"y\n")
     one.says(b"\n")
     lines = (tmp_path / "log").read_bytes().split(b"\n")
@@ -284,3 +284,19 @@ def test_all_that_is_in_the_pipe_is_taken_at_an_end(bench, tmp_path):
     sent = program.fills()
     program.pump.drain()
     assert len(joined(tmp_path / "log")) == sent
+
+
+def test_a_line_that_was_begun_can_be_handed_to_a_successor(bench, targets, papers, tmp_path):
+    """A supervisor that replaces itself reads on in the middle of a line; each target gets its own part of it."""
+    logs = [ConsoleLog(), FileLog(str(tmp_path / "log"))]
+    origin = Origin("web", 1, "web")
+    before = bench.program(*targets.open(logs, origin, "stdout"))
+    before.says(b"whole\nbeg")
+    rests = before.pump.unfinished()
+    assert rests == [b"beg", b""]  # the file has it
+    opened = targets.open(logs, origin, "stdout")
+    for target, rest in zip(opened, rests, strict=True):
+        target.write(rest)
+    after = bench.program(*opened)
+    after.says(b"un\n")
+    assert papers["stderr"].text == "web | whole\nweb | begun\n"

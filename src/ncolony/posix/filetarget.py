@@ -46,12 +46,13 @@ class FileTarget:
         self._stop_waiting: Callable[[], None] | None = None
         self._held = b""  # read and not written yet
         self._cut = False  # the line that goes on was dropped
-        self._rest = b""  # the beginning of a line, while the file has several users
+        self.rest = b""
+        """The beginning of a line that is not in the file yet, while that has several users."""
 
     @property
     def splices(self) -> bool:
         """Tell whether bytes may go from the pipe to the file without being read."""
-        if self._rest or self._cut or self._told[0] != self.dropped_bytes or self._file.users > 1:
+        if self.rest or self._cut or self._told[0] != self.dropped_bytes or self._file.users > 1:
             return False
         return self._file.splices or self._stop_waiting is not None
 
@@ -86,19 +87,19 @@ class FileTarget:
             data, self._cut = (data[end:], False) if end else (b"", True)
         if self._file.users > 1:
             data = self._whole_lines(data)
-        elif self._rest:
-            data, self._rest = self._rest + data, b""
+        elif self.rest:
+            data, self.rest = self.rest + data, b""
         self._put(data)
 
     def flush(self) -> None:
         """Take note that a process has ended. A file of its own stays as the program wrote it, to the byte."""
-        if self._rest:
-            rest, self._rest = self._rest, b""
+        if self.rest:
+            rest, self.rest = self.rest, b""
             self._put(rest + NEWLINE)
 
     def tail(self, size: int) -> bytes:
         """Return the last bytes."""
-        held = (self._held + self._rest)[-size:]
+        held = (self._held + self.rest)[-size:]
         return self._file.tail(size - len(held)) + held if size > len(held) else held
 
     def close(self) -> None:
@@ -115,12 +116,12 @@ class FileTarget:
             self._file.close()
 
     def _whole_lines(self, data: bytes) -> bytes:
-        data = self._rest + data
+        data = self.rest + data
         end = data.rfind(NEWLINE) + 1
         if len(data) - end > MAX_REST:
-            self._rest = b""
+            self.rest = b""
             return data + CONTINUED
-        self._rest = data[end:]
+        self.rest = data[end:]
         return data[:end]
 
     def _put(self, data: bytes) -> None:

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
         def blocked(self) -> bool:
             """Tell whether nothing can be taken now."""
 
+        @property
+        def rest(self) -> bytes:
+            """The beginning of a line that was taken and is not where it goes yet."""
+
         def write(self, data: bytes) -> None:
             """Take some bytes; never fails, never waits."""
 
@@ -106,6 +110,13 @@ class Pump:
         """Return the last bytes of the output, at most 64 KB of them."""
         size = min(size, RECENT)
         return self._recent.tail(size) if self._file is None else self._file.tail(size)
+
+    def unfinished(self) -> list[bytes]:
+        """Return what each target has of an unfinished line, for a successor who reads on behind it.
+
+        A successor's targets get it by ``write``, before there is a pump.
+        """
+        return [target.rest for target in self._targets]
 
     def drain(self) -> None:
         """Take in all that a process wrote before it ended, its unfinished last line too."""

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     class Splitter(Protocol):
         """Cuts bytes into lines."""
 
+        @property
+        def rest(self) -> bytes:
+            """The beginning of a line."""
+
         def feed(self, data: bytes) -> list[bytes]:
             """Return the lines that ``data`` completes."""
 
@@ -79,6 +83,11 @@ class LineTarget:
     def blocked(self) -> bool:
         """Tell whether nothing can be taken now."""
         return self._file is not None and self._file.blocked
+
+    @property
+    def rest(self) -> bytes:
+        """The beginning of a line that is not passed on yet."""
+        return self._lines.rest
 
     def write(self, data: bytes) -> None:
         """Take bytes."""
