@@ -133,11 +133,16 @@ class Loop:
                 call()
             timers = self._timers
 
-    def run(self) -> None:
-        """Turn until :meth:`stop` is called."""
+    def run(self, bug: Callable[[], None] | None = None) -> None:
+        """Turn until :meth:`stop` is called. ``bug`` is called while an exception of a call is handled; None: raise it."""
         self._running = True
         while self._running:
-            self.turn(None)
+            try:
+                self.turn(None)
+            except Exception:
+                if bug is None:
+                    raise
+                bug()
 
     def stop(self) -> None:
         """End :meth:`run` after this turn."""

@@ -33,9 +33,16 @@ class Host:
         """Run until told to stop by SIGTERM or SIGINT, and return the exit status."""
         self._take_signals()
         self._colony.start()
-        self._loop.run()
+        self._loop.run(self._report_bug)
         self._console.close()
         return 0
+
+    def _report_bug(self) -> None:
+        """Say what went wrong in the supervisor itself, and go on: the programs have done nothing."""
+        from traceback import format_exc
+
+        for line in ("a bug of NColony; it goes on, please report it", *format_exc().splitlines()):
+            self._console.say(line)
 
     def _take_signals(self) -> None:
         read, write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)

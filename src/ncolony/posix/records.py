@@ -26,6 +26,7 @@ NAME = "records"
 GROWTH = 16
 SLOT = 1024  # bytes; divides a page, so no slot lies in two
 Key = tuple[str, int]
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)  # json.dumps would make one each time
 
 
 class Records:
@@ -104,7 +105,7 @@ class Records:
 
 def encode(value: dict[str, object]) -> bytes:
     """Return an object as a line with its checksum."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    text = _ENCODER.encode(value).encode("utf-8", "surrogatepass")
     return text + b" %08x" % crc32(text)
 
 
