@@ -134,7 +134,7 @@ class Loop:
             timers = self._timers
 
     def run(self, bug: Callable[[], None] | None = None) -> None:
-        """Turn until :meth:`stop` is called. ``bug`` is called while an exception of a call is handled; None: raise it."""
+        """Turn until :meth:`stop` is called; ``bug`` is called while an exception is handled (None: it is raised)."""
         self._running = True
         while self._running:
             try:

@@ -7,10 +7,10 @@ FAULTY = """
 import sys
 from ncolony.directory.messages import Messages
 take, faults = Messages.take, iter([True])
-def faulty(self, now):
+def faulty(self, *asked):
     if next(faults, False):
         raise RuntimeError('a fault on purpose')
-    return take(self, now)
+    return take(self, *asked)
 Messages.take = faulty
 from ncolony.cli.main import run
 run()
