@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,16 @@ def status_of(pid):
 
 def descriptors_of(pid):
     """Return the open descriptors of a process, each with what it leads to."""
-    return {int(link.name): os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()}
+    found = {}
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed by now
+            found[int(link.name)] = str(link.readlink())
+    return found
+
+
+def runs(pid, name):
+    """Wait until a process is that program, and no longer the launcher of it."""
+    until(lambda: Path(f"/proc/{pid}/comm").read_text().strip() == name, f"{pid} to be {name}")
 
 
 def is_alive(pid):
@@ -128,18 +138,24 @@ class RunningColony:
         self._runs = set()
         self._partial = b""
         self._ended = True
+        self._source = -1
         self._fences = 0
 
     # The host ---------------------------------------------------------------------------------------------------
 
-    def start(self, *options, command=None, prefix=(), coverage=True, env=None, **popen):
-        """Start the host. ``prefix``: a command that becomes the host at its end; ``popen`` goes to Popen."""
+    def start(self, *options, command=None, prefix=(), coverage=True, env=None, source=-1, **popen):
+        """Start the host.
+
+        ``prefix``: a command that becomes the host at its end; ``source``: where to read its output, if not from a
+        pipe of our own; ``popen`` goes to Popen.
+        """
         command = [*self.host.command, *self.directories()] if command is None else command
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} | popen
         self.process = subprocess.Popen(
             [*prefix, *command, *options], cwd=self.folder, env=self.environment(coverage) | (env or {}), **streams
         )
-        self._ended = self.process.stdout is None
+        self._source = source if self.process.stdout is None else self.process.stdout.fileno()
+        self._ended = self._source < 0
         return self
 
     def directories(self):
@@ -172,12 +188,14 @@ class RunningColony:
     def ended(self, patience=PATIENCE):
         """Wait for the host to end and return its exit status."""
         end = time.monotonic() + patience
-        while not self._ended and time.monotonic() < end:
-            self._read(0.1)
-        try:
-            return self.process.wait(max(0.1, end - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            pytest.fail(f"the host did not end within {patience:g} s")
+        while self.process.poll() is None:
+            if time.monotonic() > end:
+                pytest.fail(f"the host did not end within {patience:g} s")
+            if not self._read(0.05) and self._ended:
+                time.sleep(0.01)
+        while self._read(0):
+            pass
+        return self.process.returncode
 
     # What it says -----------------------------------------------------------------------------------------------
 
@@ -203,14 +221,17 @@ class RunningColony:
         return len(self.text)
 
     def _read(self, timeout):
-        if self._ended or not select.select([self.process.stdout], [], [], timeout)[0]:
+        if self._ended or not select.select([self._source], [], [], timeout)[0]:
             return False
-        data = os.read(self.process.stdout.fileno(), 65536)
+        try:
+            data = os.read(self._source, 65536)
+        except OSError:  # a terminal that nobody has open any more
+            data = b""
         self._ended = not data
         *lines, self._partial = (self._partial + data).splitlines(keepends=True) or [b""]
         if self._ended or self._partial.endswith(b"\n"):
             lines, self._partial = [*lines, self._partial], b""
-        self.text += b"".join(lines).decode("utf-8", "backslashreplace")
+        self.text += b"".join(lines).decode("utf-8", "backslashreplace").replace("\r\n", "\n")
         return not self._ended
 
     # What runs --------------------------------------------------------------------------------------------------
@@ -303,8 +324,9 @@ class RunningColony:
             problems.append(f"a process was left behind: {pid}")
             os.kill(pid, signal.SIGKILL)
         print(*self.text.splitlines()[-100:], sep="\n")  # shown where the test failed
-        if "Traceback" in self.text or "a bug of NColony" in self.text:
-            problems.append("there is a traceback in the output")
+        own = [line for line in self.text.splitlines() if " | " not in line]
+        if any("Traceback" in line or "a bug of NColony" in line for line in own):
+            problems.append("there is a traceback in the output of the host")
         if problems:
             pytest.fail("; ".join(problems))
 
