@@ -3,7 +3,7 @@
 import json
 
 from generating.markdown import NOTE, block, code, complete, join, table
-from ncolony.core import keys, names, parse
+from ncolony.core import keys, names, parse, readers
 from ncolony.core.check import check
 from ncolony.core.program import Defaults, Program
 from ncolony.directory import messages
@@ -42,8 +42,8 @@ VARIABLES = {
 
 def page(_root):
     """Return the page."""
-    supported = [key for key in keys.KEYS if key.read is not keys.not_yet]
-    later = [code(key.name) for key in keys.KEYS if key.read is keys.not_yet]
+    supported = [key for key in keys.KEYS if key.read is not readers.not_yet]
+    later = [code(key.name) for key in keys.KEYS if key.read is readers.not_yet]
     return join(
         "# Files, keys and messages",
         NOTE,

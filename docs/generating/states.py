@@ -3,7 +3,7 @@
 from itertools import product
 
 from generating.markdown import NOTE, block, code, complete, join, promise, table
-from ncolony.core import keys, lifecycle, states
+from ncolony.core import keys, lifecycle, readers, states
 from ncolony.core.program import PERMANENT, TEMPORARY, TRANSIENT, Program, ReadyRule, RestartPolicy
 
 # What is there before the key that uses it: it is marked as long as that key is refused.
@@ -85,7 +85,7 @@ def _fields(record):
 
 def _not_yet(record):
     key = BELONGS_TO.get(record)
-    if key is None or next(known for known in keys.KEYS if known.name == key).read is not keys.not_yet:
+    if key is None or next(known for known in keys.KEYS if known.name == key).read is not readers.not_yet:
         return ""
     return f" (For the key `{key}`, which is not supported yet.)"
 

@@ -13,12 +13,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ncolony.core.check import Checked, check
-from ncolony.core.keys import KEYS, MAX_SECONDS, NOT_YET, RESTART_KEYS, STOP_KEYS
+from ncolony.core.keys import KEYS, RESTART_KEYS, STOP_KEYS
 from ncolony.core.parse import NotAnObject, parse
 from ncolony.core.program import Defaults, Program, RestartPolicy, StopPolicy
+from ncolony.core.readers import MAX_SECONDS, NOT_YET
 
 if TYPE_CHECKING:
-    from ncolony.core.keys import Key
+    from ncolony.core.readers import Key
 
 
 def checked(value: dict[str, object], name: str = "web", defaults: Defaults = Defaults()) -> Checked:  # noqa: B008

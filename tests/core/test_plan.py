@@ -7,9 +7,10 @@ import json
 import pytest
 
 from ncolony.core.check import check
-from ncolony.core.keys import KEYS, NOT_YET
+from ncolony.core.keys import KEYS
 from ncolony.core.plan import Add, Change, Remove, differing, plan
 from ncolony.core.program import Defaults, Program
+from ncolony.core.readers import NOT_YET
 
 
 def program(name: str = "web", **keys: object) -> Program:

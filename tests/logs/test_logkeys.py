@@ -2,9 +2,9 @@
 
 import pytest
 
-from ncolony.core.keys import Mismatch
-from ncolony.core.logkeys import CONSOLE_KEYS, FILE_KEYS, SYSLOG_KEYS, a_log, a_size
+from ncolony.core.logkeys import CONSOLE_KEYS, FILE_KEYS, SYSLOG_KEYS, a_log
 from ncolony.core.logspec import ConsoleLog, FileLog, LogSpec, SyslogLog, path_of
+from ncolony.core.readers import Mismatch, a_size
 
 CONSOLE = ConsoleLog()
 FILE = FileLog("/var/log/web.log")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
-from ncolony.core.keys import KEYS, Key, Mismatch
+from ncolony.core.keys import KEYS
 from ncolony.core.names import check_name, nearest
 from ncolony.core.parse import Problem, shown
 from ncolony.core.program import Defaults, Program, RestartPolicy
+from ncolony.core.readers import Key, Mismatch, Mismatches
 from ncolony.core.record import record, replace
 
 MAX_LOOKED_AT = 200  # keys of the author's own that are compared with ours: each takes a quarter of a millisecond
@@ -74,8 +75,10 @@ def _read(key: Key, path: str, value: object, problems: list[Problem], field: st
     try:
         return {field or key.field or key.name: key.read(value)}
     except Mismatch as mismatch:
-        found, wanted = mismatch.found or shown(value), mismatch.wanted or key.wanted
-        problems.append(Problem(path + mismatch.at, found, wanted))
+        problems += (
+            Problem(path + one.at, one.found or shown(value), one.wanted or key.wanted)
+            for one in (mismatch.several if isinstance(mismatch, Mismatches) else [mismatch])
+        )
         return {}
 
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from re import compile as pattern
 
-from ncolony.core.keys import Key, Mismatch, a_count, a_duration, a_flag, a_full_text, one_of
 from ncolony.core.logspec import (
     BLOCK,
     DEFAULT_BACKUPS,
@@ -39,39 +38,26 @@ from ncolony.core.logspec import (
     Target,
     is_device,
 )
-from ncolony.core.names import nearest
 from ncolony.core.parse import shown
+from ncolony.core.readers import (
+    Key,
+    Mismatch,
+    Mismatches,
+    a_count,
+    a_duration,
+    a_flag,
+    a_full_text,
+    a_size,
+    fields,
+    one_of,
+)
 from ncolony.core.record import replace
-
-
-class Mismatches(Mismatch):
-    """Several parts of a value are not what they should be; it shows as the first to whoever can tell only one."""
-
-    def __init__(self, several: list[Mismatch]) -> None:
-        """Keep all of them."""
-        super().__init__(several[0].wanted, several[0].at, several[0].found)
-        self.several = several
-
 
 # Readers ----------------------------------------------------------------------------------------------------------
 
-_SIZES = {"": 1, "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
-          "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}  # fmt: skip
-MAX_SIZE = 2**60
 MIN_SIZE = 4096
 MIN_AGE = 60.0
 MAX_BACKUPS = 1000
-
-
-def a_size(value: object) -> int:
-    """Read a number of bytes: a whole number, or a string with a unit, ``10MB`` or ``1GiB``."""
-    if not isinstance(value, str):
-        return a_count(value, 0, MAX_SIZE)
-    parts = pattern(r"([0-9]{1,18}(?:\.[0-9]{1,6})?) ?([kKMGT]i?B|B|)").fullmatch(value)
-    if parts is None or parts[2] not in _SIZES:
-        raise Mismatch
-    number = float(parts[1]) * _SIZES[parts[2]] if "." in parts[1] else int(parts[1]) * _SIZES[parts[2]]
-    return a_count(int(number), 0, MAX_SIZE)
 
 
 def _a_limit(value: object) -> int:
@@ -201,30 +187,10 @@ def _target(value: object, at: str, found: list[Mismatch]) -> Target | None:
     if isinstance(value, dict):
         for name, keys, default in _KINDS:
             if name in value:
-                fields = _fields(value, keys, at, found)
-                return None if fields is None else _settled(replace(default, **fields), value, at, found)
+                made = fields(value, keys, at, found)
+                return None if made is None else _settled(replace(default, **made), value, at, found)
     found.append(Mismatch(WANTED, at, shown(value)))
     return None
-
-
-def _fields(
-    value: dict[str, object], keys: tuple[Key, ...], at: str, found: list[Mismatch]
-) -> dict[str, object] | None:
-    known = {key.name: key for key in keys}
-    fields: dict[str, object] = {}
-    before = len(found)
-    for name, item in value.items():
-        key = known.get(name)
-        if key is None:
-            near = nearest(name, list(known))
-            hint = f" (did you mean {near}?)" if near else ""
-            found.append(Mismatch(f"one of {', '.join(known)}{hint}", at, f"the unknown key {shown(name)}"))
-            continue
-        try:
-            fields[key.field or key.name] = key.read(item)
-        except Mismatch as mismatch:
-            found.append(Mismatch(mismatch.wanted or key.wanted, f"{at}.{name}", mismatch.found or shown(item)))
-    return None if len(found) > before else fields
 
 
 def _settled(target: Target, value: dict[str, object], at: str, found: list[Mismatch]) -> Target:

@@ -23,7 +23,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.usage import Options as UsageOptions
 
 from ncolony.core.errors import ConfigError
-from ncolony.core.keys import Mismatch, a_duration
+from ncolony.core.readers import Mismatch, a_duration
 from ncolony.loop import Loop
 from ncolony.posix.channels import PipeChannels
 from ncolony.posix.console import readable

@@ -1,0 +1,282 @@
+"""Readers of values: what a JSON value has to be, and what a program holds for it.
+
+A reader takes the JSON value and returns what the program holds; it raises :class:`Mismatch` for a value that it cannot
+use. It looks at nothing else, so keys can be checked one by one and all problems told at once.
+"""
+
+from __future__ import annotations
+
+from re import compile as pattern
+from signal import Signals
+
+from ncolony.core.names import nearest
+from ncolony.core.parse import shown
+from ncolony.core.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+RESTART, NOTHING = "restart", "nothing"  # what a change of the key costs a running process
+
+
+class Mismatch(ValueError):
+    """A value is not what its key wants.
+
+    Where set, ``wanted`` says more than the key's own words, ``at`` where inside the value, ``found`` what is there.
+    """
+
+    def __init__(self, wanted: str = "", at: str = "", found: str = "") -> None:
+        """Keep what is known."""
+        super().__init__(wanted, at, found)
+        self.wanted = wanted
+        self.at = at
+        self.found = found
+
+
+class Mismatches(Mismatch):
+    """Several parts of a value are not what they should be; it shows as the first to whoever can tell only one."""
+
+    def __init__(self, several: list[Mismatch]) -> None:
+        """Keep all of them."""
+        super().__init__(several[0].wanted, several[0].at, several[0].found)
+        self.several = several
+
+
+@record
+class Key:
+    """One key: how it is read, and what people are told about it."""
+
+    name: str
+    read: Callable[[object], object]
+    wanted: str
+    default: str
+    meaning: str
+    field: str = ""
+    """The field of the record it fills; empty: the same name."""
+    cost: str = RESTART
+    inner: tuple[Key, ...] = ()
+    """The keys of the object that is its value."""
+    short_for: str = ""
+    """The inner key that a value which is no object stands for."""
+
+
+# Readers ----------------------------------------------------------------------------------------------------------
+
+
+def a_text(value: object) -> str:
+    """Read a string that can be handed to the operating system."""
+    if not isinstance(value, str):
+        raise Mismatch
+    if "\0" in value:
+        raise Mismatch("text without NUL")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:  # written as \ud800
+        raise Mismatch("text without halves of surrogate pairs") from None
+    return value
+
+
+def a_full_text(value: object) -> str:
+    """Read a string that is not empty."""
+    text = a_text(value)
+    if not text:
+        raise Mismatch("a string that is not empty")
+    return text
+
+
+def inside(read: Callable[[object], T], value: object, at: str, wanted: str) -> T:
+    """Read a part of a value; a mismatch says where it is."""
+    try:
+        return read(value)
+    except Mismatch as mismatch:
+        raise Mismatch(mismatch.wanted or wanted, at, shown(value)) from None
+
+
+def each(read: Callable[[object], T], value: object, wanted: str) -> list[T]:
+    """Read a list, item by item."""
+    if not isinstance(value, list):
+        raise Mismatch
+    return [inside(read, item, f"[{place}]", wanted) for place, item in enumerate(value)]
+
+
+def arguments(value: object) -> tuple[str, ...]:
+    """Read a command line: at least the executable."""
+    read = tuple(each(a_text, value, "a string"))
+    if not read or not read[0]:
+        raise Mismatch
+    return read
+
+
+def labels(value: object) -> tuple[str, ...]:
+    """Read a list of labels."""
+    return tuple(dict.fromkeys(each(a_full_text, value, "a string")))
+
+
+VARIABLE = 'the name of a variable, which has no "=" in it'
+
+
+def a_variable(value: object) -> str:
+    """Read the name of an environment variable."""
+    name = a_full_text(value)
+    if "=" in name:
+        raise Mismatch(VARIABLE)
+    return name
+
+
+def names_of_variables(value: object) -> tuple[str, ...]:
+    """Read a list of names of environment variables."""
+    return tuple(dict.fromkeys(each(a_variable, value, VARIABLE)))
+
+
+def environment(value: object) -> tuple[tuple[str, str], ...]:
+    """Read an object of variables; sorted, as order means nothing."""
+    if not isinstance(value, dict):
+        raise Mismatch
+    return tuple(
+        (inside(a_variable, name, "", VARIABLE), inside(a_text, item, f"[{shown(name)}]", "a string"))
+        for name, item in sorted(value.items())
+    )
+
+
+def a_count(value: object, least: int = 0, most: int = 2**31 - 1) -> int:
+    """Read a whole number between the limits."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise Mismatch
+    return value
+
+
+def at_least_one(value: object) -> int:
+    """Read a whole number from 1 up."""
+    return a_count(value, 1, 100_000)
+
+
+def an_id(value: object) -> int | str:
+    """Read a user or group: its number or its name."""
+    if isinstance(value, str):
+        return a_full_text(value)
+    return a_count(value, 0, 2**32 - 2)
+
+
+def a_flag(value: object) -> bool:
+    """Read true or false."""
+    if not isinstance(value, bool):
+        raise Mismatch
+    return value
+
+
+def a_umask(value: object) -> int:
+    """Read a mask as people write it: the octal digits in a string."""
+    if not isinstance(value, str) or not pattern("(0o?)?[0-7]{1,3}").fullmatch(value):
+        raise Mismatch
+    return int(value.removeprefix("0o"), 8)
+
+
+MAX_SECONDS = 100 * 365 * 86400.0
+MAX_DURATION_LENGTH = 100
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def a_duration(value: object) -> float:
+    """Read a time: seconds, or a string of numbers with units, ``1m30s``."""
+    if isinstance(value, str):
+        # The search takes the square of the length for a run of digits.
+        parts = pattern(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)").findall(value[:MAX_DURATION_LENGTH])
+        if not parts or "".join(number + unit for number, unit in parts) != value:
+            raise Mismatch
+        seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    elif isinstance(value, bool) or not isinstance(value, int | float):
+        raise Mismatch
+    else:
+        seconds = float(value) if abs(value) < MAX_SECONDS * 2 else MAX_SECONDS * 2
+    if not 0 <= seconds <= MAX_SECONDS:
+        raise Mismatch
+    return seconds
+
+
+_SIZES = {"": 1, "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+          "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}  # fmt: skip
+MAX_SIZE = 2**60
+
+
+def a_size(value: object) -> int:
+    """Read a number of bytes: a whole number, or a string with a unit, ``10MB`` or ``1GiB``."""
+    if not isinstance(value, str):
+        return a_count(value, 0, MAX_SIZE)
+    parts = pattern(r"([0-9]{1,18}(?:\.[0-9]{1,6})?) ?([kKMGT]i?B|B|)").fullmatch(value)
+    if parts is None or parts[2] not in _SIZES:
+        raise Mismatch
+    number = float(parts[1]) * _SIZES[parts[2]] if "." in parts[1] else int(parts[1]) * _SIZES[parts[2]]
+    return a_count(int(number), 0, MAX_SIZE)
+
+
+def a_signal(value: object) -> int:
+    """Read a signal: its number, or its name with or without SIG."""
+    if isinstance(value, str):
+        name = value.upper() if value.upper().startswith("SIG") else f"SIG{value.upper()}"
+        if name not in Signals.__members__:
+            raise Mismatch
+        return int(Signals[name])
+    number = a_count(value, 1)
+    if number not in set(Signals):
+        raise Mismatch
+    return number
+
+
+MAX_EXIT_CODE = 255
+
+
+def ends(value: object) -> tuple[int, ...]:
+    """Read a list of ends that count as normal: exit codes and names of signals."""
+    return tuple(sorted(set(each(an_end, value, "an exit code (0 to 255) or the name of a signal"))))
+
+
+def an_end(value: object) -> int:
+    """Read an end that counts as normal: an exit code, or the name of a signal as the negative of its number."""
+    return -a_signal(value) if isinstance(value, str) else a_count(value, 0, MAX_EXIT_CODE)
+
+
+def fields(value: dict[str, object], keys: tuple[Key, ...], at: str, found: list[Mismatch]) -> dict[str, object] | None:
+    """Read an object key by key, and add to ``found`` all that is wrong in it; None where anything is."""
+    known = {key.name: key for key in keys}
+    made: dict[str, object] = {}
+    before = len(found)
+    for name, item in value.items():
+        key = known.get(name)
+        if key is None:
+            near = nearest(name, list(known))
+            hint = f" (did you mean {near}?)" if near else ""
+            found.append(Mismatch(f"one of {', '.join(known)}{hint}", at, f"the unknown key {shown(name)}"))
+            continue
+        try:
+            made[key.field or key.name] = key.read(item)
+        except Mismatch as mismatch:
+            found.append(Mismatch(mismatch.wanted or key.wanted, f"{at}.{name}", mismatch.found or shown(item)))
+    return None if len(found) > before else made
+
+
+def one_of(*words: str) -> Callable[[object], str]:
+    """Make a reader of one of ``words``."""
+
+    def read(value: object) -> str:
+        if not isinstance(value, str) or value not in words:
+            raise Mismatch
+        return value
+
+    return read
+
+
+def only_an_object(_: object) -> object:
+    """Refuse what is not an object; check.py reads objects key by key."""
+    raise Mismatch
+
+
+def not_yet(_: object) -> object:
+    """Refuse a key whose time has not come: better an error than an option that does nothing."""
+    raise Mismatch(NOT_YET)
+
+
+NOT_YET = "this key to be left out: it is not supported yet"
