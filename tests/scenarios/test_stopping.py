@@ -54,6 +54,7 @@ def test_a_program_that_is_deaf_to_the_signal_is_killed_after_killtime(colony):
     assert monotonic() - began >= 0.3
     colony.wait_for("web was killed by SIGKILL")
     colony.pid_of("web", before)
+    until(lambda: colony.count(r"web \| deaf$") == 2, "the next one to be deaf")
     assert colony.stop() == colony.host.status(signal.SIGTERM)
     assert colony.count("web did not end in time and gets SIGKILL") == 2
 

@@ -11,6 +11,7 @@ import pytest
 from tests.scenarios.colony import (
     PYTHON,
     SLEEP,
+    SOURCE,
     is_alive,
     on_both,
     on_every_reactor,
@@ -77,15 +78,28 @@ def _switches(pid):
     return sum(int(status_of(f"{pid}/task/{task.name}")["voluntary_ctxt_switches"]) for task in tasks)
 
 
-@on_native
-def test_the_supervisor_at_rest_has_one_thread(colony):
-    """Bug 66: what a thread holds when another one forks is held for ever. None stays; and nothing forks, it spawns."""
-    for number in range(5):
-        colony.conf(f"p{number}", {"args": SLEEP, "uid": os.getuid(), "gid": os.getgid()})
-    colony.start(coverage=False)
-    until(lambda: len(colony.pids()) == 5, "all programs")
-    colony.fence()
-    until(lambda: status_of(colony.pid)["Threads"] == "1", "a single thread")
+WATCH_STARTS = """import os, sys
+STARTS = {"os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"}
+log = os.open(os.environ["STARTS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+sys.addaudithook(lambda event, _: event in STARTS and os.write(log, event.encode() + b"\\n"))
+"""
+
+
+@on_both
+def test_the_supervisor_never_forks(colony):
+    """Bug 66: a fork copies locks that another thread may hold for ever. Every start is a spawn."""
+    (colony.folder / "sitecustomize.py").write_text(WATCH_STARTS)
+    starts = colony.folder / "starts"
+    colony.conf("web", {"args": SLEEP, "cwd": "/", "umask": "022", "env_inherit": []})
+    colony.conf("user", {"args": SLEEP, "uid": os.getuid(), "gid": os.getgid(), "env_inherit": []})
+    path = {"PYTHONPATH": f"{colony.folder}:{SOURCE}", "STARTS": str(starts)}
+    colony.start(coverage=False, env=path)
+    colony.wait_for("user runs")
+    web, user = colony.pid_of("web"), colony.pid_of("user")
+    colony.message({"type": "RESTART-ALL"})
+    colony.pid_of("web", web)
+    colony.pid_of("user", user)
+    assert starts.read_text().split() == ["os.posix_spawn"] * 4
 
 
 @on_native
