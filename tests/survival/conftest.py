@@ -1,16 +1,20 @@
 """What the survival tests share: a colony whose supervisor is killed and started again."""
 
-import json
 import os
 import re
 import signal
 
 import pytest
 
-from tests.scenarios.colony import EPOLL, NATIVE, RunningColony, environment_of, is_alive, until, with_environment
+from tests.scenarios.colony import RunningColony, environment_of, is_alive, until, with_environment
 
 # Numbers its lines, so that a lost or doubled one shows; flushes each, as a log should be.
-COUNTER = "import itertools, sys, time\nfor i in itertools.count():\n    print('line', i, flush=True)\n    time.sleep(0.002)"
+COUNTER = """
+import itertools, time
+for number in itertools.count():
+    print('line', number, flush=True)
+    time.sleep(0.002)
+"""
 
 
 class Mortal(RunningColony):
@@ -59,10 +63,6 @@ class Mortal(RunningColony):
         """Describe a program that counts its lines."""
         self.conf(name, {"args": ["python", "-c", COUNTER], **more})
 
-    def end(self):
-        """End everything, and forget processes that the last supervisor was not told to end."""
-        super().end()
-
 
 @pytest.fixture
 def mortal(tmp_path, host):
@@ -70,6 +70,3 @@ def mortal(tmp_path, host):
     made = Mortal(tmp_path, host)
     yield made
     made.end()
-
-
-__all__ = ["EPOLL", "NATIVE", "json"]

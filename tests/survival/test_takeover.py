@@ -5,10 +5,11 @@ import os
 import random
 import signal
 import subprocess
+from time import monotonic
 
 import pytest
 
-from tests.scenarios.colony import NATIVE, PYTHON, SLEEP, environment_of, gone, is_alive, on_both, on_native, until
+from tests.scenarios.colony import PYTHON, SLEEP, environment_of, gone, is_alive, on_both, on_native, until
 
 
 @on_both
@@ -154,14 +155,14 @@ def test_a_stop_under_way_is_finished_by_the_successor(mortal):
 @on_native
 def test_killed_at_any_moment_nothing_is_doubled_or_lost(mortal):
     """Bug 7: killed again and again, early and late, while programs start, crash and are changed."""
-    chance = random.Random(7)
+    chance = random.Random(7)  # noqa: S311 - the same moments every time, not secret ones
     for number in range(8):
         mortal.conf(f"p{number}", {"args": SLEEP})
     mortal.start("--threshold", "0")
     for round_ in range(25):
-        delay = chance.random() * 0.25
+        moment = monotonic() + chance.random() * 0.25
         victim = f"p{chance.randrange(8)}"
-        until(lambda end=_soon(delay): end(), "a moment")
+        until(lambda moment=moment: monotonic() >= moment, "a moment chosen by chance")
         for pid in list(mortal.runs(victim)) if round_ % 3 == 0 else []:
             os.kill(pid, signal.SIGKILL)
         if round_ % 5 == 0:
@@ -172,13 +173,6 @@ def test_killed_at_any_moment_nothing_is_doubled_or_lost(mortal):
         mortal.again("--threshold", "0")
     for number in range(8):
         mortal.one(f"p{number}")
-
-
-def _soon(delay):
-    from time import monotonic
-
-    end = monotonic() + delay
-    return lambda: monotonic() >= end
 
 
 @on_both
@@ -385,4 +379,3 @@ def test_the_mark_and_the_records_agree(mortal):
     record = json.loads(line.strip().rpartition(" ")[0])
     assert (record["name"], record["n"], record["pid"], record["state"]) == ("web", 1, pid, "running")
     assert environment_of(pid)["NCOLONY_RUN"].endswith(f"/web:1/{record['run']}")
-    assert NATIVE.native

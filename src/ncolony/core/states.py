@@ -181,9 +181,7 @@ class Unblocked:
     run: int
 
 
-Input = (
-    Start | Stop | Restart | Spawned | SpawnFailed | Ready | Ended | Swept | Unhealthy | DeadlinePassed | Unblocked
-)
+Input = Start | Stop | Restart | Spawned | SpawnFailed | Ready | Ended | Swept | Unhealthy | DeadlinePassed | Unblocked
 COMMANDS = (Start, Stop, Restart)
 INPUTS = (*COMMANDS, Spawned, SpawnFailed, Ready, Ended, Swept, Unhealthy, DeadlinePassed, Unblocked)
 
