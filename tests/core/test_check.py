@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ncolony.core.check import Checked, check
 from ncolony.core.keys import KEYS, RESTART_KEYS, STOP_KEYS
+from ncolony.core.limits import LIMIT_KEYS
 from ncolony.core.parse import NotAnObject, parse
 from ncolony.core.program import Defaults, Program, RestartPolicy, StopPolicy
 from ncolony.core.readers import MAX_SECONDS, NOT_YET
@@ -247,7 +248,7 @@ def test_a_bad_value_is_refused_in_words_that_help(key: str, value: object, comp
 
 
 @pytest.mark.parametrize(
-    "key", ["env_files", "ready", "health", "needs", "critical", "schedule", "sockets", "limits", "log", "priority"]
+    "key", ["env_files", "ready", "health", "needs", "critical", "schedule", "sockets", "log", "priority"]
 )
 @pytest.mark.parametrize("value", [None, {}, True, {"after": 1}])
 def test_a_key_whose_time_has_not_come_is_refused(key: str, value: object) -> None:
@@ -313,7 +314,7 @@ def test_the_defaults_of_keys_and_records_are_the_same() -> None:
     assert {key.field or key.name for key in KEYS if key.wanted != NOT_YET} <= fields
 
 
-@pytest.mark.parametrize("key", [*KEYS, *RESTART_KEYS, *STOP_KEYS], ids=lambda key: key.name)
+@pytest.mark.parametrize("key", [*KEYS, *RESTART_KEYS, *STOP_KEYS, *LIMIT_KEYS], ids=lambda key: key.name)
 def test_every_key_can_be_explained(key: Key) -> None:
     """The reference, the messages and `ctl add` all read these words."""
     assert key.wanted

@@ -9,18 +9,19 @@ from __future__ import annotations
 from binascii import crc32
 
 from ncolony.core.plan import restarting_fields
-from ncolony.core.record import record
+from ncolony.core.program import Program
+from ncolony.core.record import defaults_of, record
 from ncolony.core.states import DOWN, STATES, UP, Backoff, Exited, Fatal, Instance, name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ncolony.core.program import Program
     from ncolony.core.states import State
 
 VERSION = 1
 _STATES: dict[str, type[State]] = {state.__name__.lower(): state for state in STATES}
 _KINDS = {"pid": int, "status": int, "since": float, "deadline": float, "why": str, "killed": bool}
-_MEANING = restarting_fields()
+_MEANING = tuple(sorted(restarting_fields()))
+_SILENT = defaults_of(Program)
 MAX_WHY = 80  # characters of a reason that are kept: a record has a fixed size
 
 
@@ -43,7 +44,9 @@ class Kept:
 
 def fingerprint(program: Program) -> int:
     """Return a number for all that a process was started with: another number, another process."""
-    return crc32(repr([getattr(program, field) for field in _MEANING]).encode("utf-8", "surrogatepass"))
+    # A field that says nothing counts for nothing: so a version that knows more keys takes processes over as they are.
+    told = [(field, value) for field in _MEANING if (value := getattr(program, field)) != _SILENT.get(field)]
+    return crc32(repr(told).encode("utf-8", "surrogatepass"))
 
 
 def to_plain(kept: Kept) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ncolony.core.limits import LIMIT_KEYS
 from ncolony.core.program import GROUP, PERMANENT, PROCESS, TEMPORARY, TRANSIENT, TREE
 from ncolony.core.readers import (
     NOT_YET,
@@ -73,6 +74,8 @@ KEYS = (
         short_for="policy"),
     Key("stop", only_an_object, 'an object, like {"signal": "SIGINT", "timeout": "10s"}', "{}",
         "How it is ended.", cost=NOTHING, inner=STOP_KEYS),
+    Key("limits", only_an_object, 'an object, like {"nofile": 4096, "nice": 5}', "{}",
+        "What it may use. One that the system does not allow is why it cannot start.", inner=LIMIT_KEYS),
     *(Key(name, not_yet, NOT_YET, "", "Not supported yet; an error.") for name in (
-        "env_files", "ready", "health", "needs", "critical", "schedule", "sockets", "limits", "log", "priority")),
+        "env_files", "ready", "health", "needs", "critical", "schedule", "sockets", "log", "priority")),
 )  # fmt: skip

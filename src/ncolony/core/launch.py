@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ncolony.core.limits import Limits
 from ncolony.core.program import GROUP
 from ncolony.core.record import record
+from ncolony.core.sockets import Socket
 
 
 @record
@@ -23,3 +25,8 @@ class Launch:
     gid: int | str | None = None
     scope: str = GROUP
     """As in a program's ``stop``: what of all that it starts is looked after."""
+    limits: Limits = Limits()
+    sockets: tuple[Socket, ...] = ()
+    """What becomes its descriptors from 3 on."""
+    listening: tuple[int, ...] = ()
+    """The descriptors of those, in the same order."""

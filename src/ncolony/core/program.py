@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from signal import SIGTERM
 
+from ncolony.core.limits import Limits
 from ncolony.core.record import record
+from ncolony.core.sockets import Socket
 
 PERMANENT, TRANSIENT, TEMPORARY = "permanent", "transient", "temporary"
 TREE, GROUP, PROCESS = "tree", "group", "process"
@@ -68,6 +70,9 @@ class Program:
     autostart: bool = True
     restart: RestartPolicy = RestartPolicy()
     stop: StopPolicy = StopPolicy()
+    limits: Limits = Limits()
+    sockets: tuple[Socket, ...] = ()
+    """What it finds open, from descriptor 3 on, in the order of their names."""
     ready: ReadyRule | None = None
     needs: tuple[tuple[str, str], ...] = ()
     """What has to be so before a start: (program, condition) pairs."""

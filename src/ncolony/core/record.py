@@ -60,6 +60,11 @@ def replace(old: T, **changes: object) -> T:
     return type(old)(**values)
 
 
+def defaults_of(cls: type) -> dict[str, object]:
+    """Return the fields of a record's class that have a default, with it."""
+    return dict(cls._defaults)  # type: ignore[attr-defined]
+
+
 def _initialiser(owner: str, names: tuple[str, ...], defaults: dict[str, object]) -> object:
     """Compile an ``__init__`` as a dataclass has it: keyword or positional, one store a field."""
     parameters = ", ".join(f"{name}=_defaults[{name!r}]" if name in defaults else name for name in names)

@@ -1,4 +1,4 @@
-"""Stands between the supervisor and a program that needs more than a plain spawn: another user or group.
+"""Stands between the supervisor and a program that needs more than a plain spawn: another user, limits, sockets.
 
 :func:`main` runs in an interpreter of its own (``python -I -S``), which is the very process that becomes the program.
 It looks users up itself, since such a question may take long to answer (LDAP) and the supervisor must not wait. When it
@@ -10,26 +10,69 @@ from __future__ import annotations
 import os
 import signal
 
+from ncolony.posix import limits
 from ncolony.posix.execs import find, why, why_not_there
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
+
+    from ncolony.posix.limits import Limits
 
 FAILED = 125
 
 
 def main(argv: Sequence[str]) -> None:
-    """Become the program. ``argv``: the report's descriptor, user, group, umask, cwd ("": not given), command line."""
+    """Become the program. ``argv``: see handing.py."""
     report = int(argv[0])
     os.set_inheritable(report, False)
     try:
         env = _exact_environment()  # which the user it becomes may not be allowed to read
+        given = _more(argv[5])
+        _hand_over(given["sockets"], env)
+        if given["limits"]:
+            limits.take_rights(given["limits"])
         _become(argv[1], argv[2], argv[3], argv[4])
-        _execute(list(argv[5:]), env)
+        _execute(list(argv[6:]), env, given["limits"])
+    except MemoryError:
+        os.write(report, b"its limits leave no room to execute it: as, data or stack is too low")
     except Exception as error:  # noqa: BLE001 - whatever it is, the supervisor has to hear it
         os.write(report, (str(error) or repr(error)).encode("utf-8", "replace")[:4000])
     os._exit(FAILED)
+
+
+def _more(text: str) -> dict[str, Any]:
+    if not text:
+        return {"limits": {}, "sockets": []}
+    import json
+
+    read: dict[str, Any] = json.loads(text)
+    return read
+
+
+def _hand_over(sockets: list[tuple[str, str, str]], env: dict[bytes, bytes]) -> None:
+    """Give the files of sockets to their owners, and say in ``env`` which descriptors are whose.
+
+    That takes this process's pid, which will be the program's: so nobody but the launcher could write it.
+    """
+    for _, path, owner in sockets:
+        if owner:
+            _own(path, owner)
+    if sockets:
+        env[b"LISTEN_PID"] = b"%d" % os.getpid()
+        env[b"LISTEN_FDS"] = b"%d" % len(sockets)
+        env[b"LISTEN_FDNAMES"] = ":".join(name for name, _, _ in sockets).encode("ascii")
+
+
+def _own(path: str, owner: str) -> None:
+    user, _, group = owner.partition(":")
+    uid = _uid(user) if user else -1
+    gid = _gid(user, group, None) if group else -1
+    try:
+        os.chown(path, uid, gid, follow_symlinks=False)
+    except OSError as error:
+        raise OSError(f"cannot give the socket {path!r} to {owner}: {error.strerror}") from None
 
 
 def _become(user: str, group: str, umask: str, cwd: str) -> None:
@@ -54,21 +97,26 @@ def identity(user: str, group: str) -> tuple[int, int, list[int]]:
     entry = None
     if not user:
         uid = os.getuid()
-    elif user.isdigit():
-        uid = int(user)
+    else:
+        uid = _uid(user)
         try:
-            entry = pwd.getpwuid(uid)
+            entry = pwd.getpwuid(uid) if user.isdigit() else pwd.getpwnam(user)
         except KeyError:
             entry = None
-    else:
-        try:
-            entry = pwd.getpwnam(user)
-        except KeyError:
-            raise LookupError(f"no such user: {user!r}") from None
-        uid = entry.pw_uid
     gid = _gid(user, group, entry.pw_gid if entry else None)
     groups = os.getgrouplist(entry.pw_name, gid) if entry else [gid]
     return uid, gid, groups
+
+
+def _uid(user: str) -> int:
+    import pwd
+
+    if user.isdigit():
+        return int(user)
+    try:
+        return pwd.getpwnam(user).pw_uid
+    except KeyError:
+        raise LookupError(f"no such user: {user!r}") from None
 
 
 def _gid(user: str, group: str, primary: int | None) -> int:
@@ -106,11 +154,12 @@ def _give(fd: int, uid: int, gid: int) -> None:
         pass  # not ours to give; only opening it again is lost
 
 
-def _execute(args: list[str], env: dict[bytes, bytes]) -> None:
+def _execute(args: list[str], env: dict[bytes, bytes], bounds: Limits) -> None:
     path = find(args[0], env.get(b"PATH", b"").decode("utf-8", "surrogateescape") if b"PATH" in env else None)
     # The interpreter ignores these two for itself; a program has to find them as they are for everyone.
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
+    limits.settle(bounds)
     try:
         os.execve(path, args, env)
     except OSError as error:

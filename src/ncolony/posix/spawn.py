@@ -2,8 +2,8 @@
 
 Each gets a session of its own, an empty signal mask, every signal at its default, and no descriptor but 0, 1 and 2.
 Working directory, umask and limit on open files are inherited at the moment of the spawn, so they are set around it.
-What a plain spawn cannot give, another user, goes through launcher.py, whose report says whether the program came to
-life.
+What a plain spawn cannot give (another user, limits, sockets) goes through launcher.py, whose report says whether the
+program came to life.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from functools import partial
 
 from ncolony.core.program import GROUP, PROCESS
 from ncolony.core.states import Ended, Spawned, SpawnFailed, Swept
+from ncolony.posix import handing
 from ncolony.posix.adoption import hold, watches
 from ncolony.posix.descriptors import FileLimit
 from ncolony.posix.elsewhere import Elsewhere
@@ -29,13 +30,6 @@ if TYPE_CHECKING:
     from ncolony.ports import Fact, Loop, Process
     from ncolony.posix.exits import Exits
     from ncolony.posix.trees import Tree, Trees
-
-PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-LAUNCHER = f"""import sys
-sys.path.insert(0, {PACKAGE_ROOT!r})
-from ncolony.posix.launcher import main
-main(sys.argv[1:])"""
-REPORT_FD = 3
 
 
 class Child:
@@ -105,10 +99,10 @@ class PosixSpawner:
         """Start a process, and ``tell`` what becomes of it: Spawned or SpawnFailed, and after Spawned one Ended."""
         child = self._child(launch)
         try:
-            if launch.uid is None and launch.gid is None:
-                self._plain(launch, child, tell)
-            else:
+            if handing.is_needed(launch):
                 self._launched(launch, child, tell)
+            else:
+                self._plain(launch, child, tell)
         except CannotExecute as failure:
             tell(SpawnFailed(launch.run, str(failure)))
         return child
@@ -185,7 +179,7 @@ class PosixSpawner:
             raise CannotExecute(why(error, launch.args[0])) from None
         report = _Report(self._loop, read, launch.run, child, tell)
         try:
-            report.pid = self._start(sys.executable, _launcher_arguments(launch), launch, _as_report(write))
+            report.pid = self._start(sys.executable, handing.arguments(launch), launch, handing.actions(launch, write))
             self._watch(report.pid, child, launch.run, report.after_report)
         except CannotExecute:
             report.close()
@@ -260,16 +254,6 @@ class _Surroundings:
         if self._home >= 0:
             os.fchdir(self._home)
             os.close(self._home)
-
-
-def _launcher_arguments(launch: Launch) -> tuple[str, ...]:
-    given = (launch.uid, launch.gid, launch.umask, launch.cwd)
-    words = ("" if value is None else str(value) for value in given)
-    return (sys.executable, "-I", "-S", "-c", LAUNCHER, str(REPORT_FD), *words, *launch.args)
-
-
-def _as_report(write: int) -> list[tuple[int, int, int]]:
-    return [(os.POSIX_SPAWN_DUP2, write, REPORT_FD)]
 
 
 _ALL_SIGNALS = tuple(sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}))

@@ -401,6 +401,7 @@ class Supervisor:
             uid=program.uid,
             gid=program.gid,
             scope=program.stop.scope,
+            limits=program.limits,
         )
         place.process = self._spawner.spawn(launch, lambda fact: self._feed(place, fact))
         place.channel.spawned()

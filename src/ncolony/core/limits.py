@@ -1,0 +1,180 @@
+"""The ``limits`` key: what a process may use, and how it stands beside others.
+
+    "limits": {"nofile": 4096, "core": "unlimited", "stack": {"soft": "8MB"}, "nice": 5, "oom_score_adj": 500,
+               "cpu_affinity": [0, 1], "io": {"class": "best-effort", "level": 7}}
+
+What the file cannot tell, whether the system allows it, posix/limits.py finds out at the start of a process.
+"""
+
+from __future__ import annotations
+
+from ncolony.core.parse import shown
+from ncolony.core.readers import Key, Mismatch, Mismatches, a_count, a_duration, a_size, each, fields
+from ncolony.core.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+UNLIMITED = -1  # as RLIM_INFINITY
+IDLE, BEST_EFFORT, REALTIME = "idle", "best-effort", "realtime"
+DEFAULT_LEVEL = 4
+
+
+@record
+class Limit:
+    """One resource limit; None: as inherited."""
+
+    soft: int | None = None
+    hard: int | None = None
+
+
+@record
+class IoPriority:
+    """How a process stands in line for disks."""
+
+    kind: str
+    level: int = DEFAULT_LEVEL
+    """From 0, the first, to 7, the last; of no meaning where the class is idle."""
+
+
+@record
+class Limits:
+    """What a process is limited to; None: as inherited."""
+
+    as_: Limit | None = None
+    core: Limit | None = None
+    cpu: Limit | None = None
+    data: Limit | None = None
+    fsize: Limit | None = None
+    memlock: Limit | None = None
+    msgqueue: Limit | None = None
+    nofile: Limit | None = None
+    nproc: Limit | None = None
+    rss: Limit | None = None
+    rtprio: Limit | None = None
+    rttime: Limit | None = None
+    sigpending: Limit | None = None
+    stack: Limit | None = None
+    nice: int | None = None
+    oom_score_adj: int | None = None
+    cpu_affinity: tuple[int, ...] | None = None
+    io: IoPriority | None = None
+
+
+def _limit(unit: Callable[[object], int]) -> Callable[[object], Limit]:
+    """Make a reader of a limit: one value for both, or an object of soft and hard."""
+
+    def one(value: object) -> int:
+        return UNLIMITED if value == "unlimited" else unit(value)
+
+    keys = tuple(Key(name, one, "", "", "") for name in ("soft", "hard"))
+
+    def read(value: object) -> Limit:
+        if not isinstance(value, dict):
+            return Limit(one(value), one(value))
+        found: list[Mismatch] = []
+        made = fields(value, keys, "", found)
+        if made is None:
+            raise Mismatches(found)
+        limit = Limit(**made)  # type: ignore[arg-type] # which its keys have read
+        soft, hard = limit.soft, limit.hard
+        if hard not in (None, UNLIMITED) and soft is not None and (soft == UNLIMITED or soft > hard):
+            raise Mismatch("soft not above hard", "", shown(value))
+        return limit
+
+    return read
+
+
+def _a_number(value: object) -> int:
+    return a_count(value, 0, 2**62)
+
+
+def _whole_seconds(value: object) -> int:
+    seconds = a_duration(value)
+    if seconds < 1 or seconds != int(seconds):
+        raise Mismatch
+    return int(seconds)
+
+
+def _microseconds(value: object) -> int:
+    return round(a_duration(value) * 1_000_000)
+
+
+def _a_nice_value(value: object) -> int:
+    return a_count(value, -20, 19)
+
+
+def _a_score(value: object) -> int:
+    return a_count(value, -1000, 1000)
+
+
+MAX_CPU = 8191  # more than any kernel is built for
+_CPU = f"the number of a cpu, from 0 to {MAX_CPU}"
+
+
+def _cpus(value: object) -> tuple[int, ...]:
+    cpus = each(lambda item: a_count(item, 0, MAX_CPU), value, _CPU)
+    if not cpus:
+        raise Mismatch
+    return tuple(sorted(set(cpus)))
+
+
+_CLASS = '"idle", "best-effort" or "realtime"'
+_LEVEL = "a whole number from 0 to 7"
+LAST_LEVEL = 7
+
+
+def _a_class(value: object) -> str:
+    if not isinstance(value, str) or value not in (IDLE, BEST_EFFORT, REALTIME):
+        raise Mismatch
+    return value
+
+
+def _an_io_priority(value: object) -> IoPriority:
+    if not isinstance(value, dict):
+        return IoPriority(_a_class(value))
+    keys = (
+        Key("class", _a_class, _CLASS, "", "", field="kind"),
+        Key("level", lambda level: a_count(level, 0, LAST_LEVEL), _LEVEL, "", ""),
+    )
+    found: list[Mismatch] = []
+    made = fields(value, keys, "", found)
+    if "class" not in value:
+        found.append(Mismatch(_CLASS, ".class", "no such key"))
+    elif value["class"] == IDLE and "level" in value:
+        found.append(Mismatch("no level, as the class idle has none", ".level", shown(value["level"])))
+    if found or made is None:
+        raise Mismatches(found)
+    return IoPriority(**made)  # type: ignore[arg-type]
+
+
+_MORE = '"unlimited", or an object of `soft` and `hard`'
+_BYTES = f'a size, like "10MB", {_MORE}'
+_COUNT = f"a whole number, {_MORE}"
+_INHERITED = "the supervisor's"
+
+LIMIT_KEYS = (
+    Key("as", _limit(a_size), _BYTES, _INHERITED, "The address space.", field="as_"),
+    Key("core", _limit(a_size), _BYTES, _INHERITED, "The size of a core file."),
+    Key("cpu", _limit(_whole_seconds), f'a time in whole seconds, like 60 or "5m", {_MORE}', _INHERITED,
+        "The time on a cpu; SIGXCPU at the soft limit, SIGKILL at the hard one."),
+    Key("data", _limit(a_size), _BYTES, _INHERITED, "The data segment and private memory."),
+    Key("fsize", _limit(a_size), _BYTES, _INHERITED, "The size of files that it writes."),
+    Key("memlock", _limit(a_size), _BYTES, _INHERITED, "Memory that may be locked."),
+    Key("msgqueue", _limit(a_size), _BYTES, _INHERITED, "POSIX message queues, of the user."),
+    Key("nofile", _limit(_a_number), _COUNT, _INHERITED, "Open files: every descriptor has to be below it."),
+    Key("nproc", _limit(_a_number), _COUNT, _INHERITED, "Processes and threads, of the user."),
+    Key("rss", _limit(a_size), _BYTES, _INHERITED, "Resident memory; Linux does not look at it."),
+    Key("rtprio", _limit(_a_number), _COUNT, _INHERITED, "The real-time priority that it may ask for."),
+    Key("rttime", _limit(_microseconds), f'a time, like "200ms", {_MORE}', _INHERITED,
+        "The time on a cpu without a rest, as a real-time process."),
+    Key("sigpending", _limit(_a_number), _COUNT, _INHERITED, "Queued signals, of the user."),
+    Key("stack", _limit(a_size), _BYTES, _INHERITED, "The stack."),
+    Key("nice", _a_nice_value, "a whole number from -20 (first in line) to 19", _INHERITED, "The priority for cpus."),
+    Key("oom_score_adj", _a_score, "a whole number from -1000 (never) to 1000 (first)", _INHERITED,
+        "Whether it is the one to be killed when there is no memory left."),
+    Key("cpu_affinity", _cpus, "a list of numbers of cpus, like [0, 1]", _INHERITED, "The cpus that it may run on."),
+    Key("io", _an_io_priority, f"{_CLASS}, or an object of `class` and `level` (0 first, 7 last)", _INHERITED,
+        "The priority for disks."),
+)  # fmt: skip

@@ -1,0 +1,66 @@
+"""What the launcher is told, and which descriptors it gets: the supervisor's half of launcher.py.
+
+Its command line: the descriptor to report on, user, group, umask, cwd (empty: not given), then as JSON limits and
+sockets (empty: neither), then the command line of the program.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from ncolony.core.limits import IoPriority, Limit, Limits
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ncolony.core.launch import Launch
+
+    Action = tuple[int, int, int]
+
+PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+LAUNCHER = f"""import sys
+sys.path.insert(0, {PACKAGE_ROOT!r})
+from ncolony.posix.launcher import main
+main(sys.argv[1:])"""
+FIRST = 3  # the number that a program's first socket has to have
+
+
+def is_needed(launch: Launch) -> bool:
+    """Tell whether a plain spawn cannot give a program what it is to have."""
+    return launch.uid is not None or launch.gid is not None or bool(launch.sockets) or launch.limits != Limits()
+
+
+def arguments(launch: Launch) -> tuple[str, ...]:
+    """Return the command line of the launcher."""
+    given = (launch.uid, launch.gid, launch.umask, launch.cwd)
+    words = ("" if value is None else str(value) for value in given)
+    return (sys.executable, "-I", "-S", "-c", LAUNCHER, str(_report(launch)), *words, _more(launch), *launch.args)
+
+
+def actions(launch: Launch, write: int) -> list[Action]:
+    """Return what puts the report's end ``write`` and the sockets where they belong: the report behind the sockets.
+
+    Sockets are held above all numbers that a program's get (see listeners.py), so none is overwritten before its turn.
+    """
+    sockets = [(os.POSIX_SPAWN_DUP2, fd, FIRST + place) for place, fd in enumerate(launch.listening)]
+    return [(os.POSIX_SPAWN_DUP2, write, _report(launch)), *sockets]
+
+
+def _report(launch: Launch) -> int:
+    return FIRST + len(launch.listening)
+
+
+def _more(launch: Launch) -> str:
+    if not launch.sockets and launch.limits == Limits():
+        return ""
+    names: tuple[str, ...] = Limits.__match_args__
+    limits = {name.rstrip("_"): _plain(value) for name in names if (value := getattr(launch.limits, name)) is not None}
+    sockets = [(socket.name, socket.host, socket.owner) for socket in launch.sockets]
+    return json.dumps({"limits": limits, "sockets": sockets})
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Limit):
+        return value.soft, value.hard
+    return (value.kind, value.level) if isinstance(value, IoPriority) else value
