@@ -195,13 +195,14 @@ def test_many_restarts_cost_no_descriptor(colony):
 
 @on_native
 def test_the_end_is_noticed_though_a_child_holds_the_output(colony):
-    """Bug 41: a helper that a program leaves behind keeps its pipe open; that must not hide the program's end."""
-    colony.conf("web", {"args": ["sh", "-c", "sleep 1000 & echo $!; exit 3"], "restart": "temporary"})
+    """Bug 41: a child that a program leaves behind keeps its pipe open; that must not hide the program's end."""
+    script = "(trap '' TERM; exec sleep 1000) & echo $!; exit 3"
+    colony.conf("web", {"args": ["sh", "-c", script], "restart": "temporary", "stop": {"timeout": "1000s"}})
     colony.start()
-    helper = int(colony.wait_for(r"web \| (\d+)$").group(1))
+    child = int(colony.wait_for(r"web \| (\d+)$").group(1))
     colony.wait_for("web exited with status 3")
-    assert is_alive(helper)
-    os.kill(helper, signal.SIGKILL)
+    assert is_alive(child)
+    os.kill(child, signal.SIGKILL)
 
 
 @on_native

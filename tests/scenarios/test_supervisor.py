@@ -135,7 +135,8 @@ def test_what_a_late_reader_missed_is_counted(colony):
     until(lambda: Path(f"/proc/{loud}/cmdline").read_bytes().startswith(b"sleep"), "all of it to be taken")
     dropped = int(colony.wait_for(r"ncolony: (\d+) lines were dropped: nobody read standard error").group(1))
     colony.fence()
-    assert dropped + colony.count(r"^loud \| y$") == 2_000_000
+    # One line more, where only the end of a line was dropped.
+    assert dropped + colony.count(r"^loud \| y$") in {2_000_000, 2_000_001}
     colony.stop()
     os.close(read)
 
