@@ -1,7 +1,8 @@
 """A thread for one purpose: what it starts is listed by the kernel among *its* children, not the main thread's.
 
-Orphans are adopted by the main thread. So the list of that one's children holds those alone, however many programs
-there are, and is read in no time.
+Orphans are adopted by the main thread. So however many programs are started from here, the list of that one's children
+stays as long as it was, and so does the time to look for orphans in it. Handing a start over costs two switches between
+threads, which a busy machine takes its time for; that is why small colonies do without.
 """
 
 from __future__ import annotations

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from ncolony.core.launch import Launch
     from ncolony.ports import Fact, Loop, Process
     from ncolony.posix.exits import Exits
-    from ncolony.posix.trees import Tree, Trees
+    from ncolony.posix.tree import Tree
+    from ncolony.posix.trees import Trees
+
+MANY = 1000  # processes, beyond which they are started from a thread of their own; see elsewhere.py
 
 
 class Child:
@@ -157,7 +160,9 @@ class PosixSpawner:
             raise CannotExecute(f"cannot be handed to the system: {error}") from None
 
     def _call(self, start: Callable[[], int]) -> int:
-        return start() if self._elsewhere is None else self._elsewhere(start)
+        if self._elsewhere is None or self._trees is None or len(self._trees.exits.known) < MANY:
+            return start()
+        return self._elsewhere(start)
 
     def _watch(self, pid: int, child: Child, run: int, tell: Callable[[Fact], None]) -> None:
         def gone(status: int | None, core: bool) -> None:  # noqa: FBT001 - the port's signature

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from ncolony.posix.exits import reap
-from ncolony.posix.kin import look_at
+from ncolony.posix.kin import in_exec, look_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from ncolony.posix.exits import Register
     from ncolony.posix.kin import Families, Kin
-    from ncolony.posix.trees import Tree
+    from ncolony.posix.tree import Tree
+
+IN_EXEC = -1  # in the place of a start time: to be looked at again
 
 
 class Strays:
@@ -51,19 +53,25 @@ class Strays:
         if adopter != os.getpid():
             self._elsewhere.setdefault(adopter, {})
 
-    def find(self) -> None:
-        """Find those that there are by now."""
+    def find(self) -> bool:
+        """Find those that there are by now; tell whether it is known of all of them whose they are."""
         for pid in set(self._families.adopted()).difference(self._exits.known):
             kin = look_at(pid)
             if kin is not None:
-                self.meet(kin, None if kin.ended else self._owner(kin))
-        for pid in [pid for pid, tree in self._known.items() if tree is None]:
-            # Looked at again: it may have been in the middle of an exec, and without an environment.
-            kin = look_at(pid)
-            if kin is not None and not kin.ended:
-                self._give(kin, self._owner(kin))
+                self.meet(kin, None)
+        sure = [self._find_owner(pid) for pid in [pid for pid, tree in self._known.items() if tree is None]]
         for adopter, seen in self._elsewhere.items():
-            self._elsewhere[adopter] = self._find_in(adopter, seen)
+            self._elsewhere[adopter] = now = self._find_in(adopter, seen)
+            sure.append(IN_EXEC not in now.values())
+        return all(sure)
+
+    def _find_owner(self, pid: int) -> bool:
+        kin = look_at(pid)
+        if kin is None or kin.ended:
+            return True
+        tree = self._owner(kin)
+        self._give(kin, tree)
+        return tree is not None or not in_exec(pid)
 
     def _find_in(self, adopter: int, seen: dict[int, int]) -> dict[int, int]:
         now = {}
@@ -72,8 +80,12 @@ class Strays:
             if kin is None or kin.ended:
                 continue
             now[pid] = kin.born
-            if seen.get(pid) != kin.born and (tree := self._owner(kin)) is not None:
-                self.meet(kin, tree)
+            if seen.get(pid) != kin.born:
+                tree = self._owner(kin)
+                if tree is not None:
+                    self.meet(kin, tree)
+                elif in_exec(pid):
+                    now[pid] = IN_EXEC
         return now
 
     def meet(self, kin: Kin, tree: Tree | None) -> None:

@@ -7,8 +7,8 @@ cannot be told: that takes a daemon which cleaned its environment, made a sessio
 parent was gone before anybody signalled the tree. It lives on, and is reaped when it ends.
 
 What it costs. A run's end, or a signal to it, looks at that run's tree, and once in a turn of the loop at the list of
-our main thread's children. Programs are started from another thread (elsewhere.py), so that list holds strays only:
-0.01 ms, with 10 000 programs as with one. Were they in it, it would be 0.4 ms with 1000 of them and 5 ms with 4000.
+our main thread's children: 0.4 ms with 1000 programs. That is the most it takes, as programs beyond the first thousand
+are started from another thread (elsewhere.py) and stand in its list; with 4000 in one it would be 5 ms.
 
 Processes that an earlier supervisor started are not our children. Their strays go to the process that adopted them, so
 *its* children are looked at, too; what they have left behind before that is found by one look at all marks.
@@ -24,6 +24,7 @@ from ncolony.core.program import GROUP, PROCESS
 from ncolony.posix.kin import Families, ancestors, look_at, mark_of, pipe, send, why_no_subreaper
 from ncolony.posix.processes import marked
 from ncolony.posix.strays import Strays
+from ncolony.posix.tree import UNKNOWN, Tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,30 +36,8 @@ if TYPE_CHECKING:
 
 ROUNDS = 20  # looks at a tree that is being killed before everything else gets a turn
 PAUSE = 0.01  # seconds that it gets
-UNKNOWN = 0  # a start time that need not be compared, as the process is our child and not reaped
-
-
-class Tree:
-    """What one run has started."""
-
-    __slots__ = ("born", "ended", "killed", "leader", "mark", "pid", "pipes", "scope", "strays", "swept")
-
-    def __init__(self, mark: str, scope: str) -> None:
-        """Begin with nothing. ``scope``: as in a program's ``stop``, what of the tree is looked after."""
-        self.mark = os.fsencode(mark)
-        self.scope = scope
-        self.pid: int | None = None
-        """Its first process, as long as that is not gone."""
-        self.born = UNKNOWN
-        """When that started, in clock ticks after boot."""
-        self.leader = 0
-        """The number of its session and group: that of its first process, even when that is gone."""
-        self.pipes: tuple[tuple[int, int], ...] = ()
-        self.strays: dict[int, Kin] = {}
-        """Those of it whose parent is not of it: adopted, by us or by another."""
-        self.killed = False
-        self.ended: Callable[[bool], None] | None = None
-        self.swept: Callable[[], None] | None = None
+MOMENT = 0.001  # seconds to wait for the end of an exec, before which nobody can tell whose a process is
+PATIENCE = 200  # of them: an exec may hang on a file system that does not answer
 
 
 class Trees:
@@ -84,6 +63,7 @@ class Trees:
         self._grown: set[Tree] = set()
         self._last = _NOBODY
         self._due = self._fresh = False
+        self._unsure = 0
         why_not = why_no_subreaper()
         self.method = f"their marks ({why_not})" if why_not else "subreaper"
         """How whole trees are found, for people."""
@@ -173,7 +153,11 @@ class Trees:
             self._loop.call_at(self._loop.now(), self._look)
 
     def _look(self) -> None:
-        self.strays.find()
+        sure = self.strays.find()
+        self._unsure = 0 if sure or not self._ended else self._unsure + 1
+        if 0 < self._unsure < PATIENCE:
+            self._loop.call_at(self._loop.now() + MOMENT, self._look)
+            return
         self._due = False  # not before: what find() has changed is dealt with here
         try:
             while self._ended:
@@ -287,7 +271,7 @@ class Trees:
     def _send_group(self, tree: Tree, number: int) -> bool:
         """Send a signal to a tree's group; tell whether its number was known to be its own still."""
         # It is, as long as one of the group is not reaped; and only we reap our children.
-        if not self._lives(tree) and not any(_is_in(tree.leader, kin) for kin in tree.strays.values()):
+        if not self._lives(tree) and not tree.holds_its_group():
             return False
         try:
             os.killpg(tree.leader, number)
@@ -302,12 +286,6 @@ class Trees:
             os.kill(tree.pid, number)
         except (ProcessLookupError, PermissionError):
             pass
-
-
-def _is_in(group: int, kin: Kin) -> bool:
-    """Tell whether a stray is our child, and of a group."""
-    now = look_at(kin.pid) if kin.parent == os.getpid() else None
-    return now is not None and now.group == group
 
 
 def _nobodys(_: int) -> bool:
