@@ -96,8 +96,10 @@ class ColonyService(Service):
             raise SystemExit(2) from None
         self._colony.start()
         self._bridge.open()
-        if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # it would end us and leave the programs behind
-            self._catch(signal.SIGHUP, self._colony.look_again, self._bridge)
+        # By default either would end us at once, with lines that are begun and not finished.
+        for number, call in ((signal.SIGHUP, self._colony.look_again), (signal.SIGUSR2, self._leave)):
+            if signal.getsignal(number) == signal.SIG_DFL:
+                self._catch(number, call, self._bridge)
 
     def _catch(self, number: int, call: Callable[[], None], bridge: Bridge) -> None:
         """Make the call on the reactor when a signal comes, until all is stopped. Only the main thread can ask that."""
@@ -158,6 +160,11 @@ class ColonyService(Service):
         """Take a program's lines (the LogSink port)."""
         for line in lines:
             log.info("{program} | {line}", program=label, line=readable(line), stream=stream)
+
+    def put(self, to: str, text: str) -> None:  # noqa: ARG002 - Twisted's log goes where Twisted was told
+        """Take lines of text that are ready to be shown (the LogSink port)."""
+        for line in text.removesuffix("\n").split("\n"):
+            self._say(line)
 
     def _say(self, line: str) -> None:
         log.info("{line}", line=line)
