@@ -7,6 +7,7 @@ reason, and never half believed.
 from __future__ import annotations
 
 from binascii import crc32
+from math import inf
 
 from ncolony.core.plan import restarting_fields
 from ncolony.core.program import Program
@@ -113,7 +114,8 @@ def _state(value: dict[str, object]) -> State:
         wanted = _KINDS[name]
         if wanted is float and isinstance(found, int) and not isinstance(found, bool):
             found = float(found)
-        if not isinstance(found, wanted) and not (name == "status" and found is None):
+        endless = isinstance(found, float) and not -inf < found < inf  # which JSON, as Python reads it, can say
+        if endless or (not isinstance(found, wanted) and not (name == "status" and found is None)):
             raise Senseless(f"its {name!r} is {found!r}")
         if name == "pid" and isinstance(found, int) and found <= 1:
             raise Senseless(f"its pid is {found}")
