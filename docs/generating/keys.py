@@ -3,7 +3,7 @@
 import json
 
 from generating.markdown import NOTE, block, code, complete, join, table
-from ncolony.core import keys, names, parse, readers
+from ncolony.core import keys, logkeys, names, parse, readers
 from ncolony.core.check import check
 from ncolony.core.program import Defaults, Program
 from ncolony.directory import messages
@@ -20,6 +20,7 @@ EXAMPLE = {
     "instances": 1,
     "autostart": True,
     "restart": {"policy": "transient", "ok_exits": [0, 3], "min_delay": "500ms", "max_delay": "2m", "attempts": 10},
+    "log": {"file": "/var/log/www.log", "max_bytes": "10MB", "backups": 5},
     "stop": {"signal": "SIGINT", "timeout": "10s", "scope": "group"},
     "contact": "the web team",
 }
@@ -60,6 +61,7 @@ def page(_root):
         " A file whose text changes and whose meaning does not restarts nothing.",
         table(["key", "value", "default", "a change costs", "meaning"], [_row(key) for key in supported]),
         *(part for key in supported if key.inner for part in _inner(key)),
+        *_log(),
         "### Times",
         'A time is a number of seconds, or a string of numbers with units, `ms`, `s`, `m`, `h` or `d`: `"1m30s"`.',
         "### Keys of your own",
@@ -105,6 +107,26 @@ def _inner(key):
     yield table(
         ["key", "value", "default", "meaning"],
         [[code(f"{key.name}.{inner.name}"), inner.wanted, _default(inner), inner.meaning] for inner in key.inner],
+    )
+
+
+def _log():
+    yield "### Inside `log`"
+    yield (
+        'A target is `"console"`, `"syslog"`, or an object: a file, a console or syslog by the first key below that is'
+        ' in it. A list of targets is several; `null` or `"none"` is none. An object with `stdout` and `stderr` has a'
+        " value for each; a stream that is left out goes to the console. [logs.md](logs.md) tells the rest."
+    )
+    for first, inner in (
+        ("file", logkeys.FILE_KEYS),
+        ("console", logkeys.CONSOLE_KEYS),
+        ("syslog", logkeys.SYSLOG_KEYS),
+    ):
+        yield f"With `{first}`:"
+        rows = [[code(key.name), key.wanted, _default(key), key.meaning] for key in inner]
+        yield table(["key", "value", "default", "meaning"], rows)
+    yield (
+        "A size is a number of bytes, or a string with a unit: `kB`, `MB`, `GB`, `TB`, or `KiB`, `MiB`, `GiB`, `TiB`."
     )
 
 

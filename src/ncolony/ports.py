@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol  # noqa: TID253 - see above
 
-from ncolony.core.events import Event
+from ncolony.core.events import Event, Slot
 from ncolony.core.kept import Kept
 from ncolony.core.launch import Launch
+from ncolony.core.logspec import LogSpec
 from ncolony.core.program import GROUP
 from ncolony.core.states import Ended, Ready, Spawned, SpawnFailed, Swept
 
@@ -59,8 +60,11 @@ class Channel(Protocol):
     def spawned(self) -> None:
         """Take note that a process has its descriptors by now."""
 
-    def rename(self, label: str) -> None:
-        """Carry another name from now on."""
+    def began(self, run: int, pid: int) -> None:
+        """Take note of whose output it is from now on; ``pid`` 0: it is not known yet."""
+
+    def describe(self, slot: Slot, log: LogSpec) -> None:
+        """Carry another name, and go elsewhere, from now on."""
 
     def drain(self) -> None:
         """Take in all that a process wrote before it ended, its unfinished last line too."""
@@ -72,7 +76,7 @@ class Channel(Protocol):
 class Channels(Protocol):
     """Makes channels."""
 
-    def open(self, label: str, pid: int | None = None) -> Channel:
+    def open(self, slot: Slot, log: LogSpec = LogSpec(), pid: int | None = None) -> Channel:  # noqa: B008 - frozen
         """Make the channel of a slot, or take over the one that the live process ``pid`` writes to.
 
         Raises OSError where the system has no room for it.
@@ -103,6 +107,9 @@ class LogSink(Protocol):
 
     def write(self, label: str, stream: str, lines: Sequence[bytes]) -> None:
         """Take whole lines, without their line ends."""
+
+    def put(self, to: str, text: str) -> None:
+        """Take lines of text that are ready to be shown; ``to``: stderr or stdout."""
 
 
 class Observer(Protocol):

@@ -20,13 +20,14 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ncolony.core.logspec import LogSpec
 from ncolony.core.program import GROUP
 from ncolony.core.states import Ended, Spawned, SpawnFailed, Swept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ncolony.core.events import Event
+    from ncolony.core.events import Event, Slot
     from ncolony.core.kept import Kept
     from ncolony.core.launch import Launch
     from ncolony.ports import Fact, LogSink
@@ -302,10 +303,16 @@ class MemorySink:
         """Begin with none."""
         self.lines: list[tuple[str, str, bytes]] = []
         """Label, stream and line, as they came."""
+        self.text = ""
+        """What was ready to be shown."""
 
     def write(self, label: str, stream: str, lines: Sequence[bytes]) -> None:
         """Take whole lines, without their line ends."""
         self.lines += [(label, stream, line) for line in lines]
+
+    def put(self, to: str, text: str) -> None:  # noqa: ARG002 - the port's signature
+        """Take lines of text that are ready to be shown."""
+        self.text += text
 
     def of(self, label: str, stream: str = "stdout") -> list[bytes]:
         """Return the lines of one stream."""
@@ -315,12 +322,14 @@ class MemorySink:
 class FakeChannel:
     """Where the output of a pretended process goes (the Channel port)."""
 
-    def __init__(self, sink: LogSink, label: str, fds: tuple[int, int]) -> None:
+    def __init__(self, sink: LogSink, slot: Slot, log: LogSpec, fds: tuple[int, int]) -> None:
         """Pass lines on to ``sink``."""
         self._sink = sink
         self._fds = fds
         self._rest = {"stdout": b"", "stderr": b""}
-        self.label = label
+        self.label = str(slot)
+        self.log = log
+        self.run = self.pid = 0
         self.open = True
 
     def child_fds(self) -> tuple[int, int]:
@@ -330,9 +339,13 @@ class FakeChannel:
     def spawned(self) -> None:
         """Take note that a process has its descriptors by now."""
 
-    def rename(self, label: str) -> None:
-        """Carry another name from now on."""
-        self.label = label
+    def began(self, run: int, pid: int) -> None:
+        """Take note of whose output it is from now on."""
+        self.run, self.pid = run, pid
+
+    def describe(self, slot: Slot, log: LogSpec) -> None:
+        """Carry another name, and go elsewhere, from now on."""
+        self.label, self.log = str(slot), log
 
     def says(self, data: bytes, stream: str = "stdout") -> None:
         """Pretend that the process wrote this."""
@@ -365,11 +378,16 @@ class FakeChannels:
         self.refuse: OSError | None = None
         """Raised instead of opening one, if set."""
 
-    def open(self, label: str, pid: int | None = None) -> FakeChannel:  # noqa: ARG002 - there is nothing to take over
+    def open(
+        self,
+        slot: Slot,
+        log: LogSpec = LogSpec(),  # noqa: B008 - frozen
+        pid: int | None = None,  # noqa: ARG002 - there is nothing to take over
+    ) -> FakeChannel:
         """Make the channel of a slot. Raises OSError where the system has no room for it."""
         if self.refuse is not None:
             raise self.refuse
-        channel = FakeChannel(self._sink, label, (next(self._fds), next(self._fds)))
+        channel = FakeChannel(self._sink, slot, log, (next(self._fds), next(self._fds)))
         self.channels.append(channel)
         return channel
 

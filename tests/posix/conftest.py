@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ncolony.core.events import Slot
 from ncolony.core.launch import Launch
 from ncolony.core.states import Ended, Spawned, SpawnFailed
 from ncolony.loop import Loop
@@ -17,6 +18,7 @@ from ncolony.posix.channels import PipeChannels
 from ncolony.posix.descriptors import FileLimit, keep_private
 from ncolony.posix.exits import PidfdExits, SigchldExits, has_pidfds
 from ncolony.posix.spawn import PosixSpawner
+from ncolony.posix.targets import Targets
 from ncolony.testing import MemorySink
 
 OTHER = 54321  # a user that nobody has, and that has no entry in passwd
@@ -89,8 +91,8 @@ class Bench:
         self.limit = FileLimit()
         self.spawner = PosixSpawner(self.loop, self.exits, self.limit)
         self.sink = MemorySink()
-        self.channels = PipeChannels(self.loop, self.sink)
-        self.channel = self.channels.open("it")
+        self.channels = PipeChannels(self.loop, Targets(self.loop, self.sink))
+        self.channel = self.channels.open(Slot("it"))
         self.runs = []
         self.way = {}
 

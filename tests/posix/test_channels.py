@@ -9,8 +9,13 @@ import tracemalloc
 
 import pytest
 
-from ncolony.posix.channels import CHUNK, CONTINUED, MAX_LINE, Lines, PipeChannels
+from ncolony.core.events import Slot
+from ncolony.core.logspec import LogSpec
+from ncolony.posix.channels import PipeChannels
 from ncolony.posix.console import readable
+from ncolony.posix.lines import CONTINUED, MAX_LINE, Lines
+from ncolony.posix.pump import CHUNK
+from ncolony.posix.targets import Targets
 from ncolony.testing import FakeChannels, MemorySink, VirtualLoop
 
 
@@ -20,7 +25,7 @@ class RealStage:
     def __init__(self):
         self.loop = VirtualLoop()
         self.sink = MemorySink()
-        self.channel = PipeChannels(self.loop, self.sink).open("it")
+        self.channel = PipeChannels(self.loop, Targets(self.loop, self.sink)).open(Slot("it"))
         self.fds = self.channel.child_fds()
 
     def says(self, data, stream="stdout"):
@@ -39,7 +44,7 @@ class FakeStage:
 
     def __init__(self):
         self.sink = MemorySink()
-        self.channel = FakeChannels(self.sink).open("it")
+        self.channel = FakeChannels(self.sink).open(Slot("it"))
         self.fds = self.channel.child_fds()
 
     def says(self, data, stream="stdout"):
@@ -96,7 +101,7 @@ def test_streams_are_never_mixed_within_a_line(stage):
 def test_renamed_channel_labels_what_follows(stage):
     """The pipe stays: a program that gets a second instance is "web:1" from now on."""
     stage.says(b"one\n")
-    stage.channel.rename("it:1")
+    stage.channel.describe(Slot("it", 1, 2), LogSpec())
     stage.says(b"two\n")
     assert [(label, line) for label, _, line in stage.sink.lines] == [("it", b"one"), ("it:1", b"two")]
 
@@ -176,7 +181,7 @@ def test_closed_output_does_not_spin(bench):
 
 def test_output_of_many_processes_is_not_mixed(bench):
     """Bug 30: thirty programs write long lines to both streams at the same time."""
-    channels = [bench.channels.open(f"p{number}") for number in range(15)]
+    channels = [bench.channels.open(Slot(f"p{number}")) for number in range(15)]
     code = "n=0; while [ $n -lt 40 ]; do echo $1$1$1$1$1$1$1$1; echo $2$2$2$2$2$2$2$2 >&2; n=$((n+1)); done"
     runs = []
     for number, channel in enumerate(channels):
@@ -202,7 +207,7 @@ def test_all_bytes_arrive_as_they_were(bench):
 
 def test_flood_of_one_program_delays_no_other(bench):
     """One chunk a turn: two programs that write without end, and a third is heard all the same."""
-    floods = [bench.channels.open("flood") for _ in range(2)]
+    floods = [bench.channels.open(Slot("flood")) for _ in range(2)]
     for channel in floods:
         bench.channel, kept = channel, bench.channel
         bench.spawn("sh", "-c", "while :; do echo yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; done")

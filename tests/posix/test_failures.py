@@ -11,6 +11,7 @@ import textwrap
 
 import pytest
 
+from ncolony.core.events import Slot
 from ncolony.core.states import Ended, Spawned, SpawnFailed
 from ncolony.posix.exits import PidfdExits
 from tests.posix.conftest import OTHER, PATH, Bench, as_root
@@ -328,7 +329,7 @@ def test_no_more_descriptors_for_pipes_is_an_error_without_a_leak(bench, full):
         fill(free)
         before = descriptors()
         with pytest.raises(OSError, match="Too many open files"):
-            bench.channels.open("other")
+            bench.channels.open(Slot("other"))
         assert descriptors() == before
         empty()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ncolony.core.events import Slot
 from ncolony.core.launch import Launch
 from ncolony.core.states import Ended, Spawned
 from ncolony.loop import Loop
@@ -16,6 +17,7 @@ from ncolony.posix.channels import PipeChannels
 from ncolony.posix.descriptors import FileLimit
 from ncolony.posix.exits import has_pidfds
 from ncolony.posix.spawn import PosixSpawner
+from ncolony.posix.targets import Targets
 from ncolony.programs.sessions import SessionExits, SessionSpawner, members
 from ncolony.testing import MemorySink
 
@@ -30,7 +32,7 @@ class Shell:
         self.loop = Loop()
         self.sink = MemorySink()
         self.spawner = PosixSpawner(self.loop, SessionExits(self.loop), FileLimit())
-        self.channel = PipeChannels(self.loop, self.sink).open("sh")
+        self.channel = PipeChannels(self.loop, Targets(self.loop, self.sink)).open(Slot("sh"))
         stdout, stderr = self.channel.child_fds()
         self.facts = []
         launch = Launch(1, ("sh", "-c", script), dict(os.environ), stdout, stderr)

@@ -25,6 +25,18 @@ from ncolony.core.readers import (
     only_an_object,
 )
 
+WANTED_LOG = (
+    '"console", "syslog", null, an object with `file`, `console` or `syslog`, one with `stdout` and `stderr`, or a list'
+)
+
+
+def a_log(value: object) -> object:
+    """Read where output goes. What that takes is imported for the first program that says it."""
+    from ncolony.core.logkeys import a_log as read
+
+    return read(value)
+
+
 _DURATION = 'a time: seconds, or a string like "500ms" or "1m30s"'
 _TIMES = "as the colony's option"
 
@@ -74,8 +86,9 @@ KEYS = (
         short_for="policy"),
     Key("stop", only_an_object, 'an object, like {"signal": "SIGINT", "timeout": "10s"}', "{}",
         "How it is ended.", cost=NOTHING, inner=STOP_KEYS),
+    Key("log", a_log, WANTED_LOG, '"console"', "Where its output goes; see [logs.md](logs.md).", cost=NOTHING),
     Key("limits", only_an_object, 'an object, like {"nofile": 4096, "nice": 5}', "{}",
         "What it may use. One that the system does not allow is why it cannot start.", inner=LIMIT_KEYS),
     *(Key(name, not_yet, NOT_YET, "", "Not supported yet; an error.") for name in (
-        "env_files", "ready", "health", "needs", "critical", "schedule", "sockets", "log", "priority")),
+        "env_files", "ready", "health", "needs", "critical", "schedule", "sockets", "priority")),
 )  # fmt: skip

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from re import compile as pattern
 
+from ncolony.core.keys import WANTED_LOG
 from ncolony.core.logspec import (
     BLOCK,
     DEFAULT_BACKUPS,
@@ -138,9 +139,6 @@ SYSLOG_KEYS = (
     Key("facility", _a_facility, 'a facility, like "daemon" or "local0"', '"daemon"', "What kind of program it is."),
 )  # fmt: skip
 
-WANTED = (
-    '"console", "syslog", null, an object with `file`, `console` or `syslog`, one with `stdout` and `stderr`, or a list'
-)
 _KINDS: tuple[tuple[str, tuple[Key, ...], Target], ...] = (
     ("file", FILE_KEYS, FileLog("")), ("console", CONSOLE_KEYS, ConsoleLog()), ("syslog", SYSLOG_KEYS, SyslogLog()),
 )  # fmt: skip
@@ -189,7 +187,7 @@ def _target(value: object, at: str, found: list[Mismatch]) -> Target | None:
             if name in value:
                 made = fields(value, keys, at, found)
                 return None if made is None else _settled(replace(default, **made), value, at, found)
-    found.append(Mismatch(WANTED, at, shown(value)))
+    found.append(Mismatch(WANTED_LOG, at, shown(value)))
     return None
 
 

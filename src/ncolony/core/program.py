@@ -8,6 +8,7 @@ from __future__ import annotations
 from signal import SIGTERM
 
 from ncolony.core.limits import Limits
+from ncolony.core.logspec import LogSpec
 from ncolony.core.record import record
 from ncolony.core.sockets import Socket
 
@@ -73,6 +74,8 @@ class Program:
     limits: Limits = Limits()
     sockets: tuple[Socket, ...] = ()
     """What it finds open, from descriptor 3 on, in the order of their names."""
+    log: LogSpec = LogSpec()
+    """Where its output goes."""
     ready: ReadyRule | None = None
     needs: tuple[tuple[str, str], ...] = ()
     """What has to be so before a start: (program, condition) pairs."""

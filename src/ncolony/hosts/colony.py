@@ -7,6 +7,7 @@ import resource
 import sys
 from errno import EMFILE
 
+from ncolony.core.logspec import LogSpec
 from ncolony.core.words import Narrator
 from ncolony.directory.door import Door, Places
 from ncolony.hosts import upgrade as upgrading
@@ -17,6 +18,7 @@ from ncolony.posix.exits import PidfdExits, SigchldExits, has_pidfds
 from ncolony.posix.pidfiles import PidFiles
 from ncolony.posix.sigchld import ChildSignal
 from ncolony.posix.spawn import PosixSpawner
+from ncolony.posix.targets import Targets
 from ncolony.posix.trees import Trees
 from ncolony.runtime.launching import inherited
 from ncolony.runtime.supervisor import Supervisor
@@ -25,7 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
 
-    from ncolony.core.events import Event
+    from ncolony.core.events import Event, Slot
     from ncolony.hosts.settings import Settings
     from ncolony.loop import Loop
     from ncolony.ports import Channel, LogSink, Observer
@@ -57,12 +59,12 @@ class Reserving:
         """Have ``channels`` open them."""
         self._channels = channels
 
-    def open(self, label: str, pid: int | None = None) -> Channel:
+    def open(self, slot: Slot, log: LogSpec = LogSpec(), pid: int | None = None) -> Channel:  # noqa: B008 - frozen
         """Open a channel, or take over that of the process ``pid``, for which there is always room.
 
         Raises OSError where the system has no room for it.
         """
-        channel = self._channels.open(label, pid)
+        channel = self._channels.open(slot, log, pid)
         if pid is None and _lowest_free() >= resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVE:
             channel.close()
             raise OSError(EMFILE, os.strerror(EMFILE))
@@ -102,7 +104,8 @@ class Colony:
         self.trees = Trees(loop, exits, self._memory.colony, theirs)
         self._child_signal = ChildSignal(loop, self.trees.look_soon)
         self._spawner = PosixSpawner(loop, exits, limit, self.trees)
-        self._channels = PipeChannels(loop, sink, self._memory.partial)
+        self._targets = Targets(loop, sink, say, exits)
+        self._channels = PipeChannels(loop, self._targets, self._memory.partial)
         observers: list[Observer] = [*self._memory.observers, Log(say)]
         if settings.pid is not None:
             observers.append(PidFiles(settings.pid, say))
@@ -135,6 +138,7 @@ class Colony:
         """Stop everything, and call ``stopped`` when no process is left."""
 
         def closed() -> None:
+            self._targets.close()
             self._child_signal.close()
             self.trees.strays.close()
             self._spawner.close()
@@ -162,6 +166,7 @@ class Colony:
             return
         self._say("upgrading: every program goes on")
         self._channels.keep(self._memory.partial)
+        self._targets.close()
         try:
             upgrading.execute(self._memory.lock)
         except OSError as error:
@@ -172,6 +177,7 @@ class Colony:
         self._door.close()
         self._child_signal.close()
         self._channels.keep(self._memory.partial)
+        self._targets.close()
         self._memory.close()
 
     def hurry(self) -> None:

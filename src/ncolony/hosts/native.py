@@ -12,6 +12,7 @@ from ncolony.posix.descriptors import open_standard
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import FrameType
 
     from ncolony.hosts.settings import Settings
@@ -25,7 +26,9 @@ class Host:
         open_standard()
         self._loop = Loop()
         self._console = Console(self._loop)
-        self._colony = Colony(self._loop, settings, self._console.say, self._console)
+        self._output: Console | None = None
+        """Standard output, once a program's log goes there."""
+        self._colony = Colony(self._loop, settings, self._console.say, self)
         self._caught: list[int] = []
         self._stopping = False
 
@@ -35,7 +38,22 @@ class Host:
         self._colony.start()
         self._loop.run(self._report_bug)
         self._console.close()
+        if self._output is not None:
+            self._output.close()
         return 0
+
+    def write(self, label: str, stream: str, lines: Sequence[bytes]) -> None:
+        """Take a program's lines (the LogSink port)."""
+        self._console.write(label, stream, lines)
+
+    def put(self, to: str, text: str) -> None:
+        """Take lines of text that are ready to be shown (the LogSink port)."""
+        if to == "stderr":
+            self._console.put(text)
+            return
+        if self._output is None:  # where both are one, their lines must not be mixed
+            self._output = self._console if os.path.sameopenfile(1, 2) else Console(self._loop, 1)
+        self._output.put(text)
 
     def _report_bug(self) -> None:
         """Say what went wrong in the supervisor itself, and go on: the programs have done nothing."""

@@ -6,6 +6,8 @@ it is drained then. A program that closes its output, or leaves a child behind t
 A process gets its end of a pipe opened for reading *and* writing. So it never finds that nobody reads, even while no
 supervisor lives: what it writes waits in the pipe, and the next supervisor opens the pipe anew through the process
 (/proc/PID/fd) and reads on.
+
+Where both streams go to one file and nowhere else, the process gets one pipe for both, and there is no second.
 """
 
 from __future__ import annotations
@@ -13,52 +15,22 @@ from __future__ import annotations
 import json
 import os
 import stat
-from functools import partial
 from weakref import WeakSet
+
+from ncolony.core.logspec import ConsoleLog, LogSpec
+from ncolony.posix.pump import Pump
+from ncolony.posix.targets import Origin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ncolony.ports import LogSink, Loop
+    from collections.abc import Mapping, Sequence
 
-CHUNK = 65536
-MAX_LINE = 65536
-MAX_DRAIN = 16  # chunks: more than a pipe holds, and an end against a child left behind that never stops writing
-CONTINUED = b" [line goes on]"
+    from ncolony.core.events import Slot
+    from ncolony.core.logspec import Target
+    from ncolony.ports import Loop
+    from ncolony.posix.targets import Targets
 
-
-class Lines:
-    """Cuts a stream of bytes into lines. A line over 64 KB comes in marked pieces."""
-
-    __slots__ = ("rest",)
-
-    def __init__(self) -> None:
-        """Begin with nothing."""
-        self.rest = b""
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """Return the lines that ``data`` completes, without their line ends."""
-        lines = (self.rest + data).split(b"\n")
-        rest = lines.pop()
-        if len(data) + len(self.rest) > MAX_LINE:
-            lines = [piece for line in lines for piece in _pieces(line)]
-            *full, rest = _pieces(rest)
-            lines += full
-        self.rest = rest
-        return lines
-
-    def flush(self) -> list[bytes]:
-        """Return the unfinished last line, if there is one."""
-        rest, self.rest = self.rest, b""
-        return [rest] if rest else []
-
-
-def _pieces(line: bytes) -> list[bytes]:
-    """Cut a line so that no piece is too long; all but the last are marked."""
-    if len(line) <= MAX_LINE:
-        return [line]
-    last = (len(line) - 1) // MAX_LINE * MAX_LINE
-    return [line[start : start + MAX_LINE] + CONTINUED for start in range(0, last, MAX_LINE)] + [line[last:]]
-
+    Rests = Mapping[str, Mapping[str, str]]
 
 STREAMS = ("stdout", "stderr")
 
@@ -66,12 +38,11 @@ STREAMS = ("stdout", "stderr")
 class Stream:
     """One stream of one slot."""
 
-    __slots__ = ("_handed", "_write", "lines", "name", "read")
+    __slots__ = ("_handed", "_write", "pump", "read")
+    pump: Pump
 
-    def __init__(self, name: str, read: int = -1) -> None:
+    def __init__(self, read: int = -1) -> None:
         """Read the pipe ``read``, which is open for both, or a new one. Raises OSError."""
-        self.name = name
-        self.lines = Lines()
         self._handed = -1
         self._write = -1  # the end to write to, where /proc is missing and no descriptor can be open for both
         self.read, self._write = (read, -1) if read >= 0 else _new_pipe()
@@ -103,76 +74,123 @@ class Stream:
 class Channel:
     """The output of one slot, over all its runs."""
 
-    __slots__ = ("__weakref__", "_label", "_loop", "_sink", "_streams")
+    __slots__ = ("__weakref__", "_log", "_loop", "_origin", "_streams", "_targets")
 
-    def __init__(self, loop: Loop, sink: LogSink, label: str, streams: list[Stream]) -> None:
-        """Read ``streams`` on ``loop`` and pass lines on to ``sink``."""
-        self._loop, self._sink, self._label, self._streams = loop, sink, label, streams
-        for stream in streams:
-            loop.watch(stream.read, partial(self._read, stream))
+    def __init__(self, loop: Loop, targets: Targets, slot: Slot, log: LogSpec) -> None:
+        """Read on ``loop``, and have it go where ``log`` says. See :meth:`begin`."""
+        self._loop, self._targets, self._log = loop, targets, log
+        self._origin = Origin(slot.program, slot.number, str(slot))
+        self._streams: dict[str, Stream] = {}
+
+    def begin(self, taken: dict[str, int], rests: Rests) -> None:
+        """Read the pipes of a live process that are ``taken`` over, and new ones beside them. Raises OSError.
+
+        ``rests``: beginnings of lines, by stream and target, that somebody else has read from these pipes.
+        """
+        for name in STREAMS:
+            if name in taken or name == STREAMS[0] or not self._log.joined:
+                self._add(name, taken.pop(name, -1), rests.get(name, {}))
+        self._warn(STREAMS)
 
     def child_fds(self) -> tuple[int, int]:
         """Return the descriptors that become the next process's stdout and stderr. Raises OSError."""
-        return self._streams[0].child_fd(), self._streams[1].child_fd()
+        stdout, stderr = STREAMS
+        out = self._streams[stdout].child_fd()
+        if not self._log.joined:
+            if stderr not in self._streams:
+                self._add(stderr, -1, {})
+            return out, self._streams[stderr].child_fd()
+        if stderr in self._streams:  # for who was left behind by an earlier run, if anybody: the file is the others'
+            self._streams[stderr].pump.retarget(self._targets.open((ConsoleLog(),), self._origin, stderr))
+        return out, out
 
     def spawned(self) -> None:
         """Take note that a process has its descriptors by now."""
-        for stream in self._streams:
+        for stream in self._streams.values():
             stream.spawned()
 
-    def rename(self, label: str) -> None:
-        """Carry another name from now on."""
-        self._label = label
+    def began(self, run: int, pid: int) -> None:
+        """Take note of whose output it is from now on; ``pid`` 0: it is not known yet."""
+        self._origin.run, self._origin.pid = run, pid
 
-    def unfinished(self) -> list[tuple[str, bytes]]:
-        """Return the lines that were begun and not finished, each with the name of its stream."""
-        return [(f"{self._label}.{stream.name}", stream.lines.rest) for stream in self._streams if stream.lines.rest]
+    def describe(self, slot: Slot, log: LogSpec) -> None:
+        """Carry another name, and go elsewhere, from now on."""
+        self._origin.label = str(slot)
+        before, self._log = self._log, log
+        changed = [name for name in self._streams if before.joined or getattr(log, name) != getattr(before, name)]
+        if log == before:
+            return
+        for name in changed:
+            self._streams[name].pump.retarget(self._targets.open(self._logs(name), self._origin, name))
+        self._warn(changed)
+
+    def unfinished(self) -> dict[str, dict[str, str]]:
+        """Return the lines that were begun and not finished, by stream and target."""
+        found: dict[str, dict[str, str]] = {}
+        for name, stream in self._streams.items():
+            for log, rest in zip(self._logs(name), stream.pump.unfinished(), strict=False):
+                if rest:
+                    found.setdefault(name, {})[repr(log)] = rest.decode("latin-1")
+        return found
+
+    @property
+    def key(self) -> str:
+        """What tells this slot from all others of its colony."""
+        return f"{self._origin.program}:{self._origin.instance}"
 
     def drain(self) -> None:
         """Take in all that a process wrote before it ended, its unfinished last line too."""
-        for stream in self._streams:
-            for _ in range(MAX_DRAIN):
-                if not self._read(stream):
-                    break
-            self._pass_on(stream, stream.lines.flush())
+        for stream in self._streams.values():
+            stream.pump.drain()
 
     def close(self) -> None:
         """Drain, and give everything back."""
-        self.drain()
-        for stream in self._streams:
-            self._loop.unwatch(stream.read)
+        for stream in self._streams.values():
+            stream.pump.close()
             stream.close()
-        self._streams = []
+        self._streams = {}
 
-    def _read(self, stream: Stream) -> bool:
-        """Take in one chunk; one, so that a program that floods its pipe delays no other."""
+    def _logs(self, name: str) -> tuple[Target, ...]:
+        return self._log.stdout if name == STREAMS[0] else self._log.stderr
+
+    def _add(self, name: str, pipe: int, rests: Mapping[str, str]) -> None:
+        stream = Stream(pipe)
+        logs = self._logs(name)
+        targets = self._targets.open(logs, self._origin, name)
+        for log, target in zip(logs, targets, strict=True):
+            if rest := rests.get(repr(log)) if rests else None:
+                target.write(rest.encode("latin-1"))
         try:
-            data = os.read(stream.read, CHUNK)
-        except BlockingIOError:
-            return False
-        self._pass_on(stream, stream.lines.feed(data))
-        return bool(data)
+            stream.pump = Pump(self._loop, stream.read, targets)
+        except OSError:
+            for target in targets:
+                target.close()
+            stream.close()
+            raise
+        self._streams[name] = stream
 
-    def _pass_on(self, stream: Stream, lines: list[bytes]) -> None:
-        if lines:
-            self._sink.write(self._label, stream.name, lines)
+    def _warn(self, names: Sequence[str]) -> None:
+        """Say what stands against the targets, as far as can be told beforehand."""
+        reasons = [reason for name in names for reason in self._targets.why_not(self._logs(name), self._origin, name)]
+        for reason in dict.fromkeys(reasons):
+            self._targets.report(reason)
 
 
 class PipeChannels:
     """Makes channels."""
 
-    def __init__(self, loop: Loop, sink: LogSink, partial: str | None = None) -> None:
-        """Have programs' output go to ``sink``.
+    def __init__(self, loop: Loop, targets: Targets, partial: str | None = None) -> None:
+        """Have programs' output go to what ``targets`` makes.
 
         ``partial``: a file in which an earlier supervisor may have left unfinished lines; see :meth:`keep`.
         """
-        self._loop, self._sink = loop, sink
+        self._loop, self._targets = loop, targets
         self._made: WeakSet[Channel] = WeakSet()
         self._partial = _load(partial)
 
     def keep(self, path: str | None) -> None:
         """Write the unfinished lines of all channels to a file, for a successor who reads on behind them."""
-        rests = {key: rest.decode("latin-1") for channel in self._made for key, rest in channel.unfinished()}
+        rests = {channel.key: found for channel in self._made if (found := channel.unfinished())}
         if path is not None and rests:
             try:
                 with open(path, "w", encoding="ascii") as file:
@@ -180,29 +198,25 @@ class PipeChannels:
             except OSError:
                 pass  # a full disk: the beginning of a line is lost, and nothing else can be done
 
-    def open(self, label: str, pid: int | None = None) -> Channel:
+    def open(self, slot: Slot, log: LogSpec = LogSpec(), pid: int | None = None) -> Channel:  # noqa: B008 - frozen
         """Make the channel of a slot, or take over the one that the live process ``pid`` writes to.
 
         Raises OSError where the system has no room for it.
         """
-        streams: list[Stream] = []
         taken = _pipes_of(pid)
+        channel = Channel(self._loop, self._targets, slot, log)
         try:
-            for name in STREAMS:
-                streams.append(Stream(name, taken.pop(name, -1)))
-                streams[-1].lines.feed(self._partial.pop(f"{label}.{name}", b""))
+            channel.begin(taken, self._partial.pop(channel.key, {}))
         except OSError:
-            for stream in streams:
-                stream.close()
+            channel.close()
             for fd in taken.values():
                 os.close(fd)
             raise
-        channel = Channel(self._loop, self._sink, label, streams)
         self._made.add(channel)
         return channel
 
 
-def _load(path: str | None) -> dict[str, bytes]:
+def _load(path: str | None) -> dict[str, Rests]:
     """Return the unfinished lines that an earlier supervisor left, and forget them."""
     if path is None:
         return {}
@@ -210,9 +224,18 @@ def _load(path: str | None) -> dict[str, bytes]:
         with open(path, encoding="ascii") as file:
             found = json.load(file)
         os.unlink(path)
-        return {key: rest.encode("latin-1") for key, rest in found.items()}
-    except (OSError, ValueError, AttributeError):
+        return {
+            slot: {stream: {log: _text(rest) for log, rest in logs.items()} for stream, logs in streams.items()}
+            for slot, streams in found.items()
+        }
+    except (OSError, ValueError, AttributeError, TypeError):
         return {}
+
+
+def _text(rest: str) -> str:
+    """Return what can be made bytes of again. Raises ValueError or AttributeError for anything else."""
+    rest.encode("latin-1")
+    return rest
 
 
 def _pipes_of(pid: int | None) -> dict[str, int]:

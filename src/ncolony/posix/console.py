@@ -1,4 +1,4 @@
-"""Writes lines to standard error without ever waiting for whoever reads it."""
+"""Writes lines to standard error or output without ever waiting for whoever reads it."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class Console:
         """Write to ``fd``."""
         self._loop = loop
         self._fd = fd
+        self._name = "standard output" if fd == 1 else "standard error"
         self._poll = select.poll()
         self._poll.register(fd, select.POLLOUT)
         self._never_waits = stat.S_ISREG(os.fstat(fd).st_mode)
@@ -43,20 +44,14 @@ class Console:
 
     def write(self, label: str, stream: str, lines: Sequence[bytes]) -> None:  # noqa: ARG002 - the port's signature
         """Take a program's lines (the LogSink port)."""
-        self._put("".join(f"{label} | {readable(line)}\n" for line in lines))
+        self.put("".join(f"{label} | {readable(line)}\n" for line in lines))
 
     def say(self, line: str) -> None:
         """Take a line of the supervisor's own."""
-        self._put(f"ncolony: {line}\n")
+        self.put(f"ncolony: {line}\n")
 
-    def close(self) -> None:
-        """Write what can still be written without waiting, and stop."""
-        if self._waiting:
-            self._loop.unwatch(self._fd)
-            self._waiting = False
-        self._write_some()
-
-    def _put(self, text: str) -> None:
+    def put(self, text: str) -> None:
+        """Take lines of text as they stand."""
         data = text.encode("utf-8", "backslashreplace")
         self._backlog.append(data)
         self._size += len(data)
@@ -66,6 +61,13 @@ class Console:
             self._dropped += oldest.count(b"\n")
         if not self._waiting:
             self._flush()
+
+    def close(self) -> None:
+        """Write what can still be written without waiting, and stop."""
+        if self._waiting:
+            self._loop.unwatch(self._fd)
+            self._waiting = False
+        self._write_some()
 
     def _flush(self) -> None:
         self._write_some()
@@ -82,7 +84,7 @@ class Console:
                 return
             if self._dropped:
                 cut = "\n" if self._mid_line else ""  # the rest of that line is among them
-                note = f"{cut}ncolony: {self._dropped} lines were dropped: nobody read standard error\n".encode()
+                note = f"{cut}ncolony: {self._dropped} lines were dropped: nobody read {self._name}\n".encode()
                 self._dropped = 0
                 self._backlog.appendleft(note)
                 self._size += len(note)

@@ -158,7 +158,7 @@ class SigchldExits:
         os.read(self._read, 65536)
         try:
             for pid, gone in list(self._children.items()):
-                ended = reap(pid)
+                ended = reap(pid) if pid in self._children else None  # a call for another may have forgotten it
                 if ended is not None:
                     del self._children[pid]
                     gone(*ended)

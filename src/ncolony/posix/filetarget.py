@@ -14,7 +14,8 @@ from __future__ import annotations
 import os
 from errno import EINVAL, ESPIPE
 
-from ncolony.posix.logfiles import CHUNK, NEWLINE, words
+from ncolony.posix.logfiles import NEWLINE, words
+from ncolony.posix.pump import CHUNK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,13 +47,22 @@ class FileTarget:
         self._stop_waiting: Callable[[], None] | None = None
         self._held = b""  # read and not written yet
         self._cut = False  # the line that goes on was dropped
-        self.rest = b""
-        """The beginning of a line that is not in the file yet, while that has several users."""
+        self._rest = b""  # the beginning of a line, while the file has several users
+
+    @property
+    def raw(self) -> FileTarget:
+        """Itself: what is written to it is in the file to the byte."""
+        return self
+
+    @property
+    def rest(self) -> bytes:
+        """What was taken and is not in the file yet."""
+        return self._held + self._rest
 
     @property
     def splices(self) -> bool:
         """Tell whether bytes may go from the pipe to the file without being read."""
-        if self.rest or self._cut or self._told[0] != self.dropped_bytes or self._file.users > 1:
+        if self._rest or self._cut or self._told[0] != self.dropped_bytes or self._file.users > 1:
             return False
         return self._file.splices or self._stop_waiting is not None
 
@@ -87,19 +97,19 @@ class FileTarget:
             data, self._cut = (data[end:], False) if end else (b"", True)
         if self._file.users > 1:
             data = self._whole_lines(data)
-        elif self.rest:
-            data, self.rest = self.rest + data, b""
+        elif self._rest:
+            data, self._rest = self._rest + data, b""
         self._put(data)
 
     def flush(self) -> None:
         """Take note that a process has ended. A file of its own stays as the program wrote it, to the byte."""
-        if self.rest:
-            rest, self.rest = self.rest, b""
+        if self._rest:
+            rest, self._rest = self._rest, b""
             self._put(rest + NEWLINE)
 
     def tail(self, size: int) -> bytes:
         """Return the last bytes."""
-        held = (self._held + self.rest)[-size:]
+        held = (self._held + self._rest)[-size:]
         return self._file.tail(size - len(held)) + held if size > len(held) else held
 
     def close(self) -> None:
@@ -116,12 +126,12 @@ class FileTarget:
             self._file.close()
 
     def _whole_lines(self, data: bytes) -> bytes:
-        data = self.rest + data
+        data = self._rest + data
         end = data.rfind(NEWLINE) + 1
         if len(data) - end > MAX_REST:
-            self.rest = b""
+            self._rest = b""
             return data + CONTINUED
-        self.rest = data[end:]
+        self._rest = data[end:]
         return data[:end]
 
     def _put(self, data: bytes) -> None:

@@ -23,6 +23,7 @@ from errno import EACCES, EISDIR, ELOOP, ENOENT, EPERM
 from time import time
 
 from ncolony.core.logspec import DEFAULT_MAX_BYTES
+from ncolony.posix.pump import CHUNK
 from ncolony.posix.rotation import is_new_period, shift, take_after, tidy
 
 TYPE_CHECKING = False
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from ncolony.core.logspec import FileLog
     from ncolony.posix.rotation import Compressor
 
-CHUNK = 65536  # bytes moved at a time: a chatty program gets no longer turn than this
 MAX_OVERRUN = 65536  # bytes over the limit after which a line is cut
 STEP = 512  # bytes moved one by one in a turn
 NEWLINE = b"\n"

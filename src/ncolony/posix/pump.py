@@ -9,20 +9,22 @@ from __future__ import annotations
 import os
 from collections import deque
 
-from ncolony.posix.filetarget import FileTarget
-from ncolony.posix.logfiles import CHUNK
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Protocol
 
     from ncolony.ports import Loop
+    from ncolony.posix.filetarget import FileTarget
 
     class Target(Protocol):
         """Where output goes. ``changed`` is called whenever ``blocked`` has changed."""
 
         changed: Callable[[], None]
+
+        @property
+        def raw(self) -> FileTarget | None:
+            """The file itself, where it gets the very bytes; they may be spliced to it then."""
 
         @property
         def blocked(self) -> bool:
@@ -42,25 +44,24 @@ if TYPE_CHECKING:
             """Write what is left, and give everything back."""
 
 
+CHUNK = 65536  # bytes moved at a time: a chatty program gets no longer turn than this
 RECENT = 65536
 SMALL = 4096
 MAX_DRAIN = 2 << 20  # bytes: more than a pipe holds, and an end against a child left behind that never stops writing
 
 
 class Recent:
-    """The last 64 KB of what went by; nothing for who says nothing."""
+    """The last 64 KB of what went by."""
 
     __slots__ = ("_pieces", "_size")
 
     def __init__(self) -> None:
         """Begin with nothing."""
-        self._pieces: deque[bytes] | None = None
+        self._pieces: deque[bytes] = deque()
         self._size = 0
 
     def add(self, data: bytes) -> None:
         """Keep ``data``, and forget what is older than 64 KB."""
-        if self._pieces is None:
-            self._pieces = deque()
         pieces = self._pieces
         self._size += len(data)
         if pieces and len(pieces[-1]) + len(data) <= SMALL:
@@ -72,7 +73,7 @@ class Recent:
 
     def tail(self, size: int = RECENT) -> bytes:
         """Return the last bytes."""
-        return b"".join(self._pieces or ())[-size:] if size else b""
+        return b"".join(self._pieces)[-size:] if size else b""
 
 
 def last_lines(data: bytes, count: int) -> list[bytes]:
@@ -86,11 +87,13 @@ def last_lines(data: bytes, count: int) -> list[bytes]:
 class Pump:
     """One stream of one slot, over all its runs."""
 
+    __slots__ = ("_file", "_loop", "_pipe", "_recent", "_targets", "_watching")
+
     def __init__(self, loop: Loop, pipe: int, targets: Sequence[Target]) -> None:
         """Read ``pipe``, which never waits, whenever there is something in it."""
         self._loop, self._pipe = loop, pipe
         self._watching = False
-        self._recent = Recent()
+        self._recent: Recent | None = None  # nothing for a thousand programs that are silent
         self._targets: Sequence[Target] = ()
         self._file: FileTarget | None = None
         self.retarget(targets)
@@ -100,8 +103,7 @@ class Pump:
         for target in self._targets:
             target.close()
         self._targets = tuple(targets)
-        files = [target for target in self._targets if isinstance(target, FileTarget)]
-        self._file = files[0] if files else None
+        self._file = next((target.raw for target in self._targets if target.raw is not None), None)
         for target in self._targets:
             target.changed = self._look
         self._look()
@@ -109,7 +111,9 @@ class Pump:
     def tail(self, size: int = RECENT) -> bytes:
         """Return the last bytes of the output, at most 64 KB of them."""
         size = min(size, RECENT)
-        return self._recent.tail(size) if self._file is None else self._file.tail(size)
+        if self._file is not None:
+            return self._file.tail(size)
+        return b"" if self._recent is None else self._recent.tail(size)
 
     def unfinished(self) -> list[bytes]:
         """Return what each target has of an unfinished line, for a successor who reads on behind it.
@@ -132,6 +136,8 @@ class Pump:
         if self._watching:
             self._loop.unwatch(self._pipe)
             self._watching = False
+        else:
+            self._take_what_is_left()
         targets, self._targets = self._targets, ()
         for target in targets:
             target.changed = _nothing
@@ -156,10 +162,22 @@ class Pump:
         except BlockingIOError:
             return 0
         if file is None:
+            if self._recent is None:
+                self._recent = Recent()
             self._recent.add(data)
         for target in self._targets:
             target.write(data)
         return len(data)
+
+    def _take_what_is_left(self) -> None:
+        """Hand on what a blocked target has left in the pipe: there is no later, and it counts what it cannot write."""
+        try:
+            for _ in range(MAX_DRAIN // CHUNK):
+                data = os.read(self._pipe, CHUNK)
+                for target in self._targets:
+                    target.write(data)
+        except BlockingIOError:
+            pass
 
 
 def _nothing() -> None:

@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ncolony.posix.exits import Exits
+    from ncolony.posix.exits import Register
 
 COMPRESSED = ".gz"
 UNFINISHED = ".gz.tmp"
@@ -103,7 +103,7 @@ class _Work:
 class Compressor:
     """Compresses backups, one at a time, for all files of a colony."""
 
-    def __init__(self, exits: Exits, report: Callable[[str], None]) -> None:
+    def __init__(self, exits: Register, report: Callable[[str], None]) -> None:
         """Learn from ``exits`` when a file is done; tell ``report`` what fails."""
         self._exits = exits
         self._report = report
@@ -122,11 +122,18 @@ class Compressor:
         self._next()
 
     def close(self) -> None:
-        """Give up what is being done; the plain file is still there."""
+        """Give up what is being done; the plain file is still there. The next rotation begins anew."""
         self._queue.clear()
-        work = self._work
-        if work is not None:
-            os.kill(work.pid, signal.SIGKILL)  # it is not reaped before `exits` has told us
+        work, self._work = self._work, None
+        if work is None:
+            return
+        os.kill(work.pid, signal.SIGKILL)  # it is not reaped before `exits` has told us
+        self._exits.forget(work.pid)
+        try:
+            os.waitpid(work.pid, 0)  # short: nothing survives SIGKILL here
+            os.unlink(work.path + UNFINISHED)
+        except OSError:
+            pass  # somebody else has reaped it, or cleared it away
 
     def _next(self) -> None:
         while self._work is None and self._queue:

@@ -1,47 +1,29 @@
 """Makes the targets of programs' output from what the ``log`` key says.
 
-One file has one :class:`~ncolony.posix.logfiles.LogFile`, however many streams name it.
+One file has one :class:`~ncolony.posix.logfiles.LogFile`, however many streams name it. What files and syslog take is
+imported when the first program asks for it.
 """
 
 from __future__ import annotations
 
 from time import gmtime, strftime, time
 
-from ncolony.core.jsonline import json_lines
-from ncolony.core.logspec import BLOCK, JSON, PLAIN, PREFIX, RAW, ConsoleLog, FileLog, SyslogLog, path_of
+from ncolony.core.logspec import BLOCK, JSON, PREFIX, RAW, ConsoleLog, FileLog, SyslogLog, path_of
 from ncolony.posix.console import readable
-from ncolony.posix.filetarget import FileTarget
-from ncolony.posix.logfiles import LogFile, why_not
+from ncolony.posix.lines import Lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import Protocol
+    from collections.abc import Callable, Sequence
 
     from ncolony.core import logspec
-    from ncolony.ports import Loop
+    from ncolony.ports import LogSink, Loop
+    from ncolony.posix.exits import Register
+    from ncolony.posix.filetarget import FileTarget
+    from ncolony.posix.logfiles import LogFile
     from ncolony.posix.pump import Target
     from ncolony.posix.rotation import Compressor
     from ncolony.posix.syslog import Syslog
-
-    class Splitter(Protocol):
-        """Cuts bytes into lines."""
-
-        @property
-        def rest(self) -> bytes:
-            """The beginning of a line."""
-
-        def feed(self, data: bytes) -> list[bytes]:
-            """Return the lines that ``data`` completes."""
-
-        def flush(self) -> list[bytes]:
-            """Return the unfinished last line, if there is one."""
-
-    class Console(Protocol):
-        """Takes text; whole lines only."""
-
-        def put(self, text: str) -> None:
-            """Write it when there is room."""
 
 
 def timestamp(now: float) -> str:
@@ -62,12 +44,54 @@ class Origin:
         self.pid = 0
 
 
+class ConsoleTarget:
+    """The supervisor's own log: what programs have that say nothing else, so it is as small as can be."""
+
+    __slots__ = ("_lines", "_log", "_origin", "_sink", "_stream", "changed")
+    blocked = False
+    raw = None
+
+    def __init__(self, sink: LogSink, log: ConsoleLog, origin: Origin, stream: str) -> None:
+        """Pass lines on to ``sink``."""
+        self._sink, self._log, self._origin, self._stream = sink, log, origin, stream
+        self._lines = Lines()
+        self.changed: Callable[[], None] = _nothing
+
+    @property
+    def rest(self) -> bytes:
+        """The beginning of a line that is not passed on yet."""
+        return self._lines.rest
+
+    def write(self, data: bytes) -> None:
+        """Take bytes."""
+        if lines := self._lines.feed(data):
+            self._pass_on(lines)
+
+    def flush(self) -> None:
+        """Pass on the unfinished last line."""
+        if lines := self._lines.flush():
+            self._pass_on(lines)
+
+    def close(self) -> None:
+        """Pass on what is left."""
+        self.flush()
+
+    def _pass_on(self, lines: list[bytes]) -> None:
+        log = self._log
+        if log.format == PREFIX and log.to == "stderr":
+            self._sink.write(self._origin.label, self._stream, lines)
+        else:
+            self._sink.put(log.to, formatted(log.format, self._origin, self._stream, lines))
+
+
 class LineTarget:
     """Cuts a stream into lines and passes them on; ``file``: where they end up in one, it decides who waits."""
 
-    def __init__(self, lines: Splitter, put: Callable[[list[bytes]], None], file: FileTarget | None = None) -> None:
+    raw = None
+
+    def __init__(self, put: Callable[[list[bytes]], None], file: FileTarget | None = None) -> None:
         """Pass lines on to ``put``."""
-        self._lines, self._put, self._file = lines, put, file
+        self._lines, self._put, self._file = Lines(), put, file
 
     @property
     def changed(self) -> Callable[[], None]:
@@ -109,6 +133,8 @@ class LineTarget:
 def formatted(form: str, origin: Origin, stream: str, lines: Sequence[bytes]) -> str:
     """Return lines as text, ready for a console."""
     if form == JSON:
+        from ncolony.core.jsonline import json_lines
+
         return json_lines(timestamp(time()), origin.program, origin.instance, stream, origin.run, lines)
     head = f"{origin.label} | " if form == PREFIX else ""
     return "".join(f"{head}{readable(line)}\n" for line in lines)
@@ -120,20 +146,27 @@ class Targets:
     def __init__(
         self,
         loop: Loop,
-        consoles: Mapping[str, Console],
-        splitter: Callable[[], Splitter],
-        report: Callable[[str], None],
-        compressor: Compressor | None = None,
+        sink: LogSink,
+        report: Callable[[str], None] | None = None,
+        exits: Register | None = None,
     ) -> None:
-        """Write to ``consoles`` by name, ``stderr`` and ``stdout``; tell ``report`` what people should know."""
-        self._loop, self._consoles, self._splitter = loop, consoles, splitter
-        self._report, self._compressor = report, compressor
+        """Have ``sink`` take what goes to a console; tell ``report`` what people should know.
+
+        ``exits`` tells when a file has been compressed; None: nothing ever is.
+        """
+        self._loop, self._sink, self._exits = loop, sink, exits
+        self.report: Callable[[str], None] = report or _ignore
         self._files: dict[str, LogFile] = {}
         self._syslogs: dict[SyslogLog, Syslog] = {}
+        self._compressor: Compressor | None = None
 
     def why_not(self, logs: Sequence[logspec.Target], origin: Origin, stream: str) -> list[str]:
         """Return what stands against these targets, as far as can be told beforehand."""
         files = [log for log in logs if isinstance(log, FileLog)]
+        if not files:
+            return []
+        from ncolony.posix.logfiles import why_not
+
         reasons = [why_not(path_of(log, origin.program, origin.instance, stream), log) for log in files]
         return [reason for reason in reasons if reason]
 
@@ -143,43 +176,56 @@ class Targets:
 
     def _open(self, log: logspec.Target, origin: Origin, stream: str) -> Target:
         if isinstance(log, ConsoleLog):
-            console, form = self._consoles[log.to], log.format
-            return LineTarget(self._splitter(), lambda lines: console.put(formatted(form, origin, stream, lines)))
+            return ConsoleTarget(self._sink, log, origin, stream)
         if isinstance(log, SyslogLog):
             syslog = self._syslog(log)
-            return LineTarget(self._splitter(), lambda lines: syslog.send(origin.program, origin.pid, stream, lines))
-        path = path_of(log, origin.program, origin.instance, stream)
-        file = FileTarget(self._loop, self._file(path, log), block=log.full == BLOCK, report=self._report)
-        if log.format in (RAW, PLAIN):
+            return LineTarget(lambda lines: syslog.send(origin.program, origin.pid, stream, lines))
+        from ncolony.posix.filetarget import FileTarget
+
+        path, form = path_of(log, origin.program, origin.instance, stream), log.format
+        file = FileTarget(self._loop, self._file(path, log), block=log.full == BLOCK, report=self.report)
+        if form == RAW:
             return file
-        form = log.format
-        return LineTarget(
-            self._splitter(), lambda lines: file.write(formatted(form, origin, stream, lines).encode()), file
-        )
+        return LineTarget(lambda lines: file.write(formatted(form, origin, stream, lines).encode()), file)
 
     def _file(self, path: str, log: FileLog) -> LogFile:
         """Return the file at ``path``. Where several want it to be rotated in different ways, the last one gets it."""
+        from ncolony.posix.logfiles import LogFile
+
         for gone in [known for known, file in self._files.items() if not file.users]:
             del self._files[gone]
         file = self._files.get(path)
         if file is None:
-            file = self._files[path] = LogFile(path, log, self._report, self._compressor)
+            file = self._files[path] = LogFile(path, log, self.report, self._compress())
             file.settle()
         file.log = log
         return file
+
+    def _compress(self) -> Compressor | None:
+        if self._compressor is None and self._exits is not None:
+            from ncolony.posix.rotation import Compressor
+
+            self._compressor = Compressor(self._exits, self.report)
+        return self._compressor
 
     def _syslog(self, log: SyslogLog) -> Syslog:
         if log not in self._syslogs:
             from ncolony.posix.syslog import Syslog
 
-            self._syslogs[log] = Syslog(log, self._loop.now, self._report)
+            self._syslogs[log] = Syslog(log, self._loop.now, self.report)
         return self._syslogs[log]
 
     def close(self) -> None:
-        """Give back what targets share; they are to be closed before."""
+        """Give back what targets share; they are to be closed before, or go with the whole process."""
         for syslog in self._syslogs.values():
             syslog.close()
         self._syslogs.clear()
+        if self._compressor is not None:
+            self._compressor.close()
+
+
+def _ignore(_: str) -> None:
+    """Tell nobody: there is nothing that could fail."""
 
 
 def _nothing() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from ncolony.core.events import Slot
 from ncolony.core.launch import Launch
 from ncolony.core.states import DeadlinePassed, Ended, Spawn, Spawned, SpawnFailed, Stop
 from ncolony.programs.schedule import Over, Say, begin, deadline_of, step
@@ -104,7 +105,7 @@ class Runner:
     def _spawn(self, run: int) -> None:
         try:
             if self._channel is None:
-                self._channel = self._channels.open(self._job.args[0])
+                self._channel = self._channels.open(Slot(self._job.args[0]))
             stdout, stderr = self._channel.child_fds()
         except OSError as error:
             if self._channel is not None:

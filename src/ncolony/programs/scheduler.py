@@ -30,6 +30,7 @@ from ncolony.posix.console import readable
 from ncolony.posix.descriptors import FileLimit, keep_private
 from ncolony.posix.exits import SigchldExits, has_pidfds
 from ncolony.posix.spawn import PosixSpawner
+from ncolony.posix.targets import Targets
 from ncolony.programs.bridge import Bridge, installed_reactor
 from ncolony.programs.runner import Runner
 from ncolony.programs.schedule import INFO, Job
@@ -163,7 +164,7 @@ class _Open:
         self._sigchld = None if has_pidfds() else SigchldExits(loop)
         self._spawner = PosixSpawner(loop, self._sigchld or SessionExits(loop), FileLimit())
         spawn = self._spawner.spawn if self._sigchld else SessionSpawner(self._spawner).spawn
-        self._runner = Runner(loop, spawn, PipeChannels(loop, Output()), job, _tell)
+        self._runner = Runner(loop, spawn, PipeChannels(loop, Targets(loop, Output())), job, _tell)
         self._runner.start(inherited(os.environ))
         self._bridge.open()
 
@@ -184,7 +185,11 @@ class Output:
 
     def write(self, label: str, stream: str, lines: Sequence[bytes]) -> None:  # noqa: ARG002 - the port's signature
         """Write whole lines as they are."""
-        _write(stream, "".join(f"{readable(line)}\n" for line in lines))
+        self.put(stream, "".join(f"{readable(line)}\n" for line in lines))
+
+    def put(self, to: str, text: str) -> None:
+        """Write lines of text that are ready to be shown."""
+        _write(to, text)
 
 
 def _tell(said: Say) -> None:

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from ncolony.core.program import Program
     from ncolony.core.snapshot import InstanceView
     from ncolony.core.states import Input, Output
-    from ncolony.ports import Channel, Channels, Loop, Observer, Process, Spawner, Timer
+    from ncolony.ports import Channel, Channels, Fact, Loop, Observer, Process, Spawner, Timer
 
 TURN = 0.02  # seconds of work before the loop gets a turn, so that a storm of starts delays nothing else
 PAUSE = 0.001  # seconds without work after which it must have had one
@@ -194,7 +194,7 @@ class Supervisor:
                 continue
             place.program = program
             if place.channel is not None:
-                place.channel.rename(str(place.slot()))
+                place.channel.describe(place.slot(), program.log)
             if act.restart and place.instance.want == UP:
                 self._feed(place, Restart())
         self._fill(program)
@@ -242,7 +242,8 @@ class Supervisor:
     def _adopt(self, place: Place, kept: Kept) -> None:
         pid = pid_of(kept.instance.state)
         if pid is not None:
-            place.channel = self._channels.open(str(place.slot()), pid)
+            place.channel = self._channels.open(place.slot(), place.program.log, pid)
+            place.channel.began(kept.instance.run, pid)
         if pid is not None or isinstance(kept.instance.state, Sweeping):
             run, scope = _run_name(place, kept.instance.run), place.program.stop.scope
             place.process = self._spawner.adopt(run, kept, pid, lambda fact: self._feed(place, fact), scope)
@@ -382,7 +383,7 @@ class Supervisor:
         place.born = self._loop.now()
         try:
             if place.channel is None:
-                place.channel = self._channels.open(str(place.slot()))
+                place.channel = self._channels.open(place.slot(), program.log)
             stdout, stderr = place.channel.child_fds()
         except OSError as error:
             if place.channel is not None:
@@ -403,8 +404,15 @@ class Supervisor:
             scope=program.stop.scope,
             limits=program.limits,
         )
-        place.process = self._spawner.spawn(launch, lambda fact: self._feed(place, fact))
+        place.channel.began(run, 0)
+        place.process = self._spawner.spawn(launch, lambda fact: self._learn(place, fact))
         place.channel.spawned()
+
+    def _learn(self, place: Place, fact: Fact) -> None:
+        """Take in a fact of a run; whose output it is counts at once, as that does not wait for the inbox."""
+        if isinstance(fact, Spawned) and place.channel is not None:
+            place.channel.began(fact.run, fact.pid)
+        self._feed(place, fact)
 
     def _tell(self, event: Event) -> None:
         for observer in self._observers:
