@@ -12,14 +12,17 @@ from ncolony.core.words import Narrator
 from ncolony.directory.door import Door, Places
 from ncolony.hosts import upgrade as upgrading
 from ncolony.hosts.memory import remember, settle
+from ncolony.posix import kept_exits
 from ncolony.posix.channels import PipeChannels
 from ncolony.posix.descriptors import FileLimit, keep_private
 from ncolony.posix.exits import PidfdExits, SigchldExits, has_pidfds
 from ncolony.posix.pidfiles import PidFiles
 from ncolony.posix.sigchld import ChildSignal
 from ncolony.posix.spawn import PosixSpawner
+from ncolony.posix.state import HANDED_OVER
 from ncolony.posix.targets import Targets
 from ncolony.posix.trees import Trees
+from ncolony.posix.witness import Witness
 from ncolony.runtime.launching import inherited
 from ncolony.runtime.supervisor import Supervisor
 
@@ -104,6 +107,9 @@ class Colony:
         self.trees = Trees(loop, exits, self._memory.colony, theirs)
         self._child_signal = ChildSignal(loop, self.trees.look_soon)
         self._spawner = PosixSpawner(loop, exits, limit, self.trees)
+        reaper = kept_exits.take(os.environ)
+        if reaper is not None:
+            self._spawner.witness = Witness(loop, reaper)
         self._targets = Targets(loop, sink, say, exits)
         self._channels = PipeChannels(loop, self._targets, self._memory.partial)
         observers: list[Observer] = [*self._memory.observers, Log(say)]
@@ -165,10 +171,13 @@ class Colony:
             self._say("cannot upgrade: the version that is installed now cannot take over; this one goes on")
             return
         self._say("upgrading: every program goes on")
+        handed_over = {HANDED_OVER: self._memory.lock}
+        if self._spawner.witness is not None:
+            handed_over[kept_exits.VARIABLE] = self._spawner.witness.fd
         self._channels.keep(self._memory.partial)
         self._targets.close()
         try:
-            upgrading.execute(self._memory.lock)
+            upgrading.execute(handed_over)
         except OSError as error:
             self._say(f"cannot upgrade: {error.strerror}; this version goes on")
 

@@ -12,11 +12,11 @@ import sys
 
 from ncolony.core.errors import ConfigError
 from ncolony.posix import records
-from ncolony.posix.state import HANDED_OVER, default_state
+from ncolony.posix.state import default_state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ncolony.hosts.settings import Settings
     from ncolony.posix.exits import Exits
@@ -51,10 +51,16 @@ def ask(exits: Exits, answer: Callable[[bool], None]) -> None:
     exits.watch(pid, lambda status, _: answer(status == 0))
 
 
-def execute(lock: int) -> None:
-    """Become the version that is installed now. Raises OSError; only then it returns."""
-    os.set_inheritable(lock, True)
+def execute(handed_over: Mapping[str, int]) -> None:
+    """Become the version that is installed now, with the descriptors ``handed_over`` by the variables that name them.
+
+    Raises OSError; only then it returns.
+    """
+    names = {name: str(fd) for name, fd in handed_over.items()}
+    for fd in handed_over.values():
+        os.set_inheritable(fd, True)
     try:
-        os.execve(sys.executable, command(), {**os.environ, HANDED_OVER: str(lock)})  # noqa: S606 - no shell is wanted
+        os.execve(sys.executable, command(), {**os.environ, **names})  # noqa: S606 - no shell is wanted
     finally:
-        os.set_inheritable(lock, False)
+        for fd in handed_over.values():
+            os.set_inheritable(fd, False)

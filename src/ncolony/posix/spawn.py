@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ncolony.posix.exits import Exits
     from ncolony.posix.tree import Tree
     from ncolony.posix.trees import Trees
+    from ncolony.posix.witness import Witness
 
 MANY = 1000  # processes, beyond which they are started from a thread of their own; see elsewhere.py
 
@@ -91,6 +92,8 @@ class PosixSpawner:
         self._trees = trees
         self._elsewhere = None if trees is None else Elsewhere()
         self._null = os.open(os.devnull, os.O_RDONLY)
+        self.witness: Witness | None = None
+        """Knows how processes ended that are taken over and no children of ours."""
 
     def close(self) -> None:
         """Give back what is held open."""
@@ -114,6 +117,8 @@ class PosixSpawner:
         self, name: str, kept: Kept, pid: int | None, tell: Callable[[Fact], None], scope: str = GROUP
     ) -> Process:
         """See ports.py. ``name``: the mark of the run, as in is_run."""
+        if self.witness is not None and pid is not None:
+            tell = self.witness.hear(pid, kept.born, tell)
         exits, trees, run = self._exits, self._trees, kept.instance.run
         if trees is None:
             return hold(exits, name, kept, pid, tell)
