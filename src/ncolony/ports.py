@@ -12,7 +12,7 @@ from ncolony.core.events import Event, Slot
 from ncolony.core.kept import Kept
 from ncolony.core.launch import Launch
 from ncolony.core.logspec import LogSpec
-from ncolony.core.program import GROUP
+from ncolony.core.program import GROUP, Program
 from ncolony.core.states import Ended, Ready, Spawned, SpawnFailed, Swept
 
 Fact = Spawned | SpawnFailed | Ready | Ended | Swept
@@ -100,6 +100,25 @@ class Spawner(Protocol):
         ``name``: of the run, as NAME:NUMBER/RUN. Where ``pid`` is not that process any more, it has ended; where it is
         None, that is known, and only Swept is told. ``scope``: as in a program's ``stop``, what of it is looked after.
         """
+
+
+class Listeners(Protocol):
+    """Listens for programs, so that their sockets outlive their processes."""
+
+    def open(self, program: Program) -> tuple[int, ...]:
+        """Return the descriptors of a program's sockets, bound now where they are not yet.
+
+        What it had before and names no more is given up. Raises OSFailure.
+        """
+
+    def take_over(self, program: Program, run: str, born: int, pid: int | None) -> None:
+        """Get a program's sockets back that an earlier supervisor had, from its process ``pid`` where there is one.
+
+        ``run`` and ``born`` tell that process from a stranger.
+        """
+
+    def close(self, name: str) -> None:
+        """Close the sockets of a program that is no more. Harmless where it has none."""
 
 
 class LogSink(Protocol):

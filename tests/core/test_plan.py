@@ -87,6 +87,7 @@ def test_the_same_file_is_nothing_to_do() -> None:
         ("cwd", "/srv"),
         ("umask", "077"),
         ("limits", {"nofile": 100}),
+        ("sockets", {"web": "tcp://127.0.0.1:80"}),
     ],
 )
 def test_what_a_process_was_born_with_restarts_it(key: str, value: object) -> None:
@@ -131,4 +132,4 @@ def test_every_supported_key_is_compared() -> None:
     """A key that plan does not know would be a change that nobody notices."""
     supported = {key.name for key in KEYS if key.wanted != NOT_YET}
     tried = {"args", "env", "env_inherit", "uid", "gid", "cwd", "umask", "stop", "restart", "group", "instances"}
-    assert supported == tried | {"autostart", "limits", "log"}
+    assert supported == tried | {"autostart", "limits", "log", "sockets"}

@@ -24,6 +24,7 @@ from ncolony.core.readers import (
     one_of,
     only_an_object,
 )
+from ncolony.core.sockets import sockets
 
 WANTED_LOG = (
     '"console", "syslog", null, an object with `file`, `console` or `syslog`, one with `stdout` and `stderr`, or a list'
@@ -89,6 +90,8 @@ KEYS = (
     Key("log", a_log, WANTED_LOG, '"console"', "Where its output goes; see [logs.md](logs.md).", cost=NOTHING),
     Key("limits", only_an_object, 'an object, like {"nofile": 4096, "nice": 5}', "{}",
         "What it may use. One that the system does not allow is why it cannot start.", inner=LIMIT_KEYS),
+    Key("sockets", sockets, 'an object of addresses, like {"web": "tcp://127.0.0.1:8080"}', "{}",
+        "What the supervisor listens on for it, also while it is restarted: see [sockets.md](sockets.md)."),
     *(Key(name, not_yet, NOT_YET, "", "Not supported yet; an error.") for name in (
-        "env_files", "ready", "health", "needs", "critical", "schedule", "sockets", "priority")),
+        "env_files", "ready", "health", "needs", "critical", "schedule", "priority")),
 )  # fmt: skip

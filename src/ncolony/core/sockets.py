@@ -75,6 +75,8 @@ def _an_address(value: object) -> tuple[str, str, int]:
 def _a_path(path: str) -> str:
     if not path.startswith("/") or path.endswith("/"):
         raise Mismatch("an absolute path after unix://")
+    if not path.isprintable():
+        raise Mismatch("a path that can be printed")
     if len(path.encode()) > MAX_PATH:
         raise Mismatch(f"a path of at most {MAX_PATH} bytes, as the system has room for no more")
     return path

@@ -16,6 +16,7 @@ from ncolony.posix import kept_exits
 from ncolony.posix.channels import PipeChannels
 from ncolony.posix.descriptors import FileLimit, keep_private
 from ncolony.posix.exits import PidfdExits, SigchldExits, has_pidfds
+from ncolony.posix.listeners import Listeners
 from ncolony.posix.pidfiles import PidFiles
 from ncolony.posix.sigchld import ChildSignal
 from ncolony.posix.spawn import PosixSpawner
@@ -112,6 +113,7 @@ class Colony:
             self._spawner.witness = Witness(loop, reaper)
         self._targets = Targets(loop, sink, say, exits)
         self._channels = PipeChannels(loop, self._targets, self._memory.partial)
+        self._listeners = Listeners(say)
         observers: list[Observer] = [*self._memory.observers, Log(say)]
         if settings.pid is not None:
             observers.append(PidFiles(settings.pid, say))
@@ -123,6 +125,7 @@ class Colony:
             inherit=inherited(os.environ),
             observers=observers,
         )
+        self._supervisor.listeners = self._listeners
         self._supervisor.remember(self._memory.kept)
         places = Places(settings.config, settings.messages, settings.frequency, settings.defaults())
         self._door = Door(loop, self._supervisor, places, say, self._settle, upgrade or self.upgrade)
@@ -135,6 +138,7 @@ class Colony:
     def _settle(self, described: Container[str]) -> None:
         """Deal with what an earlier supervisor left of programs that no usable file describes any more."""
         settle(self._supervisor, described, self._say)
+        self._listeners.settle()
 
     def look_again(self) -> None:
         """Look at the directories anew."""
@@ -148,6 +152,7 @@ class Colony:
             self._child_signal.close()
             self.trees.strays.close()
             self._spawner.close()
+            self._listeners.close_all()
             self._memory.close()
             if isinstance(self._exits, SigchldExits):
                 self._exits.close()
@@ -176,9 +181,11 @@ class Colony:
             handed_over[kept_exits.VARIABLE] = self._spawner.witness.fd
         self._channels.keep(self._memory.partial)
         self._targets.close()
+        self._listeners.hand_over()
         try:
             upgrading.execute(handed_over)
         except OSError as error:
+            self._listeners.take_back()
             self._say(f"cannot upgrade: {error.strerror}; this version goes on")
 
     def leave(self) -> None:
@@ -187,6 +194,7 @@ class Colony:
         self._child_signal.close()
         self._channels.keep(self._memory.partial)
         self._targets.close()
+        self._listeners.leave()
         self._memory.close()
 
     def hurry(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 from ncolony.core import events
-from ncolony.core.errors import ImpossibleInput, Refused
+from ncolony.core.errors import ImpossibleInput, OSFailure, Refused
 from ncolony.core.kept import fingerprint
 from ncolony.core.launch import Launch
 from ncolony.core.lifecycle import is_stale, step
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from ncolony.core.program import Program
     from ncolony.core.snapshot import InstanceView
     from ncolony.core.states import Input, Output
-    from ncolony.ports import Channel, Channels, Fact, Loop, Observer, Process, Spawner, Timer
+    from ncolony.ports import Channel, Channels, Fact, Listeners, Loop, Observer, Process, Spawner, Timer
 
 TURN = 0.02  # seconds of work before the loop gets a turn, so that a storm of starts delays nothing else
 PAUSE = 0.001  # seconds without work after which it must have had one
@@ -102,6 +102,8 @@ class Supervisor:
         self._loop = loop
         self._spawner = spawner
         self._channels = channels
+        self.listeners: Listeners | None = None
+        """Opens programs' sockets; None: nobody does."""
         self._colony = colony
         self._inherit = inherit or {}
         self._observers = observers
@@ -244,8 +246,10 @@ class Supervisor:
         if pid is not None:
             place.channel = self._channels.open(place.slot(), place.program.log, pid)
             place.channel.began(kept.instance.run, pid)
+        run, scope = _run_name(place, kept.instance.run), place.program.stop.scope
+        if place.program.sockets and self.listeners is not None:
+            self.listeners.take_over(place.program, run, kept.born, pid)
         if pid is not None or isinstance(kept.instance.state, Sweeping):
-            run, scope = _run_name(place, kept.instance.run), place.program.stop.scope
             place.process = self._spawner.adopt(run, kept, pid, lambda fact: self._feed(place, fact), scope)
         self._arm(place)
 
@@ -284,7 +288,10 @@ class Supervisor:
         if place.channel is not None:
             place.channel.close()
             place.channel = None
-        del self._places[place.program.name, place.number]
+        name = place.program.name
+        del self._places[name, place.number]
+        if self.listeners is not None and name not in self._programs and all(key[0] != name for key in self._places):
+            self.listeners.close(name)
 
     def _say_closed(self) -> None:
         if self._closed is not None and not self._places:
@@ -382,6 +389,11 @@ class Supervisor:
         program = place.program
         place.born = self._loop.now()
         try:
+            listening = self.listeners.open(program) if self.listeners is not None else ()
+        except OSFailure as failure:
+            self._feed(place, SpawnFailed(run, str(failure)))
+            return
+        try:
             if place.channel is None:
                 place.channel = self._channels.open(place.slot(), program.log)
             stdout, stderr = place.channel.child_fds()
@@ -403,6 +415,8 @@ class Supervisor:
             gid=program.gid,
             scope=program.stop.scope,
             limits=program.limits,
+            sockets=program.sockets[: len(listening)],
+            listening=listening,
         )
         place.channel.began(run, 0)
         place.process = self._spawner.spawn(launch, lambda fact: self._learn(place, fact))

@@ -1,0 +1,219 @@
+"""The sockets that the supervisor listens on for programs, and never accepts from.
+
+They are bound before a program's first start and kept over its restarts, so that who connects meanwhile waits in the
+backlog. An upgrade hands them over as open descriptors. When the supervisor was killed they live on in the processes
+that have them, and are got back from there (see regain.py) or bound anew.
+
+A socket is known by its address: kind, host and port. Needs the standard library's ``socket``, which is imported when
+the first program wants one.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ncolony.core.errors import OSFailure
+from ncolony.core.sockets import UNIX, address_of
+from ncolony.posix.binding import FIRST_HELD, bind, place_of, place_of_open, up
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ncolony.core.program import Program
+    from ncolony.core.sockets import Socket
+    from ncolony.posix.binding import Place
+
+HANDED_OVER = "NCOLONY_SOCKETS"
+"""The variable that names the descriptors when a supervisor has become another version of itself."""
+
+
+class Held:
+    """One open socket: its descriptor, what it was made as, and which file is its."""
+
+    __slots__ = ("fd", "file", "socket")
+
+    def __init__(self, fd: int, socket: Socket, file: tuple[int, int] | None) -> None:
+        """Hold it."""
+        self.fd = fd
+        self.socket = socket
+        self.file = file
+
+
+class Listeners:
+    """The open sockets of all programs (the Listeners port)."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        """Begin with what an earlier version of this process has handed over; ``say`` hears of what is lost."""
+        self._say = say
+        self._held: dict[str, dict[Place, Held]] = {}
+        self._spare = _handed_over()
+
+    def open(self, program: Program) -> tuple[int, ...]:
+        """Return the descriptors of a program's sockets, bound now where they are not; others of it are given up.
+
+        Raises :class:`OSFailure`.
+        """
+        if not program.sockets and program.name not in self._held:
+            return ()
+        held = self._held.setdefault(program.name, {})
+        wanted = {place_of(socket): socket for socket in program.sockets}
+        for place in [place for place in held if place not in wanted]:
+            _give_up(held.pop(place))
+        for place, socket in wanted.items():
+            self._claim(held, place, socket)
+            if place in held and not _adjust(held[place], socket):
+                _give_up(held.pop(place))
+            if place not in held:
+                held[place] = _hold(bind(socket), socket)
+            if program.instances == 1:  # its predecessor's wish, which others may still rely on
+                os.set_blocking(held[place].fd, True)
+        return tuple(held[place].fd for place in wanted)
+
+    def take_over(self, program: Program, run: str, born: int, pid: int | None) -> None:
+        """Get a program's sockets back: handed over, or from its process ``pid`` that an earlier supervisor started.
+
+        ``run`` and ``born``: see is_run.
+        """
+        held = self._held.setdefault(program.name, {})
+        missing = {}
+        for socket in program.sockets:
+            self._claim(held, place_of(socket), socket)
+            if place_of(socket) not in held:
+                missing[place_of(socket)] = socket
+        if not missing or pid is None:
+            return
+        from ncolony.posix.regain import regain
+
+        found, why = regain(pid, run, born, set(missing))
+        for place, fd in found.items():
+            held[place] = _hold(up(fd), missing.pop(place))
+        for socket in missing.values():
+            self._say(
+                f"cannot get the socket {socket.name} of {program.name} ({address_of(socket)}) back from process {pid}:"
+                f" {why}; it serves on, and is listened on anew when that ends"
+            )
+
+    def close(self, name: str) -> None:
+        """Close the sockets of a program that is no more, and remove their files."""
+        for held in self._held.pop(name, {}).values():
+            _give_up(held)
+
+    def close_all(self) -> None:
+        """Close everything."""
+        for name in list(self._held):
+            self.close(name)
+        self.settle()
+
+    def settle(self) -> None:
+        """Close what was handed over and no program has."""
+        for fd in self._spare.values():
+            os.close(fd)
+        self._spare = {}
+
+    def leave(self) -> None:
+        """Let go of all sockets, and leave their files to the processes that still listen on them."""
+        for held in self._held.values():
+            for one in held.values():
+                os.close(one.fd)
+        self._held = {}
+        self.settle()
+
+    def hand_over(self) -> None:
+        """Have the program that this process executes next get everything."""
+        fds = self._all()
+        for fd in fds:
+            os.set_inheritable(fd, True)
+        if fds:
+            os.environ[HANDED_OVER] = " ".join(map(str, fds))
+
+    def take_back(self) -> None:
+        """Undo that, as nothing was executed."""
+        os.environ.pop(HANDED_OVER, None)
+        for fd in self._all():
+            os.set_inheritable(fd, False)
+
+    def _all(self) -> list[int]:
+        return [*self._spare.values(), *(one.fd for held in self._held.values() for one in held.values())]
+
+    def _claim(self, held: dict[Place, Held], place: Place, socket: Socket) -> None:
+        if place not in held and place in self._spare:
+            held[place] = _hold(self._spare.pop(place), socket)
+
+
+def _handed_over() -> dict[Place, int]:
+    """Return the sockets that this process had as an earlier version of itself."""
+    found: dict[Place, int] = {}
+    for word in os.environ.pop(HANDED_OVER, "").split():
+        import socket as system
+
+        try:
+            fd = int(word)
+            opened = system.socket(fileno=fd)
+        except (ValueError, OverflowError, OSError):
+            continue
+        place = place_of_open(opened)
+        opened.detach()
+        if place is not None and fd >= FIRST_HELD:
+            os.set_inheritable(fd, False)
+            found[place] = fd
+    return found
+
+
+# One socket -----------------------------------------------------------------------------------------------------------
+
+
+def _hold(fd: int, socket: Socket) -> Held:
+    file = None
+    if socket.kind == UNIX:
+        try:
+            status = os.lstat(socket.host)
+            file = status.st_dev, status.st_ino
+        except OSError:
+            pass  # somebody has removed it
+    return Held(fd, socket, file)
+
+
+def _give_up(held: Held) -> None:
+    """Close a socket, and remove its file if that is still the one that was made for it."""
+    os.close(held.fd)
+    if held.file is not None:
+        try:
+            status = os.lstat(held.socket.host)
+            if (status.st_dev, status.st_ino) == held.file:
+                os.unlink(held.socket.host)
+        except OSError:
+            pass
+
+
+def _adjust(held: Held, socket: Socket) -> bool:
+    """Make an open socket what is wanted by now; False where it takes another. Raises OSFailure."""
+    import socket as system
+
+    if socket.kind == UNIX:
+        _adjust_mode(held, socket)
+        if held.file is None or _hold(held.fd, socket).file != held.file:
+            return False  # its file was removed or replaced: nobody would find it
+    opened = system.socket(fileno=held.fd)
+    try:
+        options = [(system.SOL_SOCKET, system.SO_REUSEPORT, socket.reuse_port)] if socket.kind != UNIX else []
+        if opened.family == system.AF_INET6:
+            options.append((system.IPPROTO_IPV6, system.IPV6_V6ONLY, socket.v6only))
+        if any(bool(opened.getsockopt(level, name)) != wanted for level, name, wanted in options):
+            return False
+        if opened.type == system.SOCK_STREAM:
+            opened.listen(socket.backlog)
+    finally:
+        opened.detach()
+    held.socket = socket
+    return True
+
+
+def _adjust_mode(held: Held, socket: Socket) -> None:
+    try:
+        if socket.mode != held.socket.mode:
+            os.chmod(socket.host, socket.mode)
+    except FileNotFoundError:
+        pass  # then it will be made anew
+    except OSError as error:
+        raise OSFailure(f"cannot set the mode of {socket.host!r}: {error.strerror}") from None
