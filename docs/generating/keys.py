@@ -21,6 +21,7 @@ EXAMPLE = {
     "autostart": True,
     "restart": {"policy": "transient", "ok_exits": [0, 3], "min_delay": "500ms", "max_delay": "2m", "attempts": 10},
     "log": {"file": "/var/log/www.log", "max_bytes": "10MB", "backups": 5},
+    "limits": {"nofile": 4096, "core": {"soft": 0}, "nice": 5, "io": "idle"},
     "stop": {"signal": "SIGINT", "timeout": "10s", "scope": "group"},
     "contact": "the web team",
 }
@@ -77,7 +78,8 @@ def page(_root):
         + ", ".join(code(name) for name in sorted(NOT_FOR_CHILDREN))
         + ".",
         "Each process is the leader of a session of its own. Its standard input is `/dev/null`, its standard output and"
-        " error are pipes to the supervisor, and no other descriptor is open. No signal is blocked or ignored.",
+        " error are pipes to the supervisor, and no other descriptor is open but its [sockets](sockets.md). No"
+        " signal is blocked or ignored.",
         "## Messages",
         "`messages/ANY-NAME` holds one JSON object. Messages are taken in the order of their names and deleted when"
         " handled. One that cannot be used is moved to `messages/.rejected/`, with the reason beside it in"

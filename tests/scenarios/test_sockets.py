@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ncolony.core.sockets import SOCKET_KEYS
 from tests.scenarios.colony import NATIVE, RunningColony, descriptors_of, gone, on_both, on_native, until
 from tests.survival.conftest import Mortal
 
@@ -379,6 +380,13 @@ def test_a_stale_socket_file_of_a_killed_colony_is_replaced(mortal):
 # The page -------------------------------------------------------------------------------------------------------------
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "sockets.md"
+
+
+def test_the_page_has_every_key_of_a_socket():
+    """With the default that the code has."""
+    rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    for key in SOCKET_KEYS:
+        assert [row for row in rows if row.startswith(f"| `{key.name}` |") and key.default in row]
 
 
 @pytest.mark.parametrize("host", [NATIVE], ids=["native"])
