@@ -13,6 +13,7 @@ from ncolony.core.check import check
 from ncolony.core.names import is_ignored
 from ncolony.core.parse import NotAnObject, Problem, parse
 from ncolony.directory.files import Content, Gone, read, stamp
+from ncolony.posix.rotatable import why_not_rotated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -117,8 +118,9 @@ class Conf:
 
     def _take(self, name: str, text: str, value: dict[str, object], changes: dict[str, Program | None]) -> None:
         checked = check(name, text, value, self._defaults)
-        if checked.program is None:
-            self._refuse(name, list(checked.problems))
+        problems = checked.problems if checked.program is None else why_not_rotated(checked.program)
+        if problems:
+            self._refuse(name, list(problems))
             return
         self._said.pop(name, None)
         for warning in checked.warnings:
