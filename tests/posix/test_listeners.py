@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import itertools
 import os
 import socket
 import stat
@@ -18,7 +19,8 @@ from ncolony.posix.binding import FIRST_HELD
 from ncolony.posix.listeners import HANDED_OVER, Listeners
 from tests.posix.conftest import OTHER, as_root
 
-HOST = "127.0.0.1"
+HOST = f"127.{os.getpid() >> 16 & 255}.{os.getpid() >> 8 & 255}.{os.getpid() & 255 or 1}"
+PORTS = itertools.count(20_000)  # below those that the system gives out
 
 
 def has_ipv6():
@@ -35,10 +37,8 @@ with_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6"
 
 
 def free_port():
-    """Return a port that nobody has just now."""
-    with socket.socket() as tried:
-        tried.bind((HOST, 0))
-        return tried.getsockname()[1]
+    """Return a port that nobody else has: the address is ours alone."""
+    return next(PORTS)
 
 
 def program(*sockets, name="web", **more):
@@ -78,14 +78,15 @@ def answers(one):
 @pytest.mark.parametrize(
     ("kind", "host", "family", "type_"),
     [
-        (TCP, HOST, socket.AF_INET, socket.SOCK_STREAM),
-        (UDP, HOST, socket.AF_INET, socket.SOCK_DGRAM),
+        (TCP, None, socket.AF_INET, socket.SOCK_STREAM),
+        (UDP, None, socket.AF_INET, socket.SOCK_DGRAM),
         pytest.param(TCP6, "::1", socket.AF_INET6, socket.SOCK_STREAM, marks=with_ipv6),
         pytest.param(UDP6, "::1", socket.AF_INET6, socket.SOCK_DGRAM, marks=with_ipv6),
     ],
 )
 def test_each_kind_is_bound_to_its_address(listeners, kind, host, family, type_):
     """What the program gets is what its file says."""
+    host = host or HOST
     described = Socket("it", kind, host, free_port())
     (fd,) = listeners.open(program(described))
     with socket.socket(fileno=os.dup(fd)) as opened:

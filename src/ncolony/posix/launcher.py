@@ -7,18 +7,21 @@ fails it says so on the report's descriptor; when it succeeds the exec closes th
 
 from __future__ import annotations
 
+import marshal
 import os
-import signal
 
 from ncolony.posix import limits
 from ncolony.posix.execs import find, why, why_not_there
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Sequence
     from typing import Any
 
     from ncolony.posix.limits import Limits
+else:
+    import _signal as signal  # the same functions and numbers without enum, which takes longer than all the rest
 
 FAILED = 125
 
@@ -45,9 +48,7 @@ def main(argv: Sequence[str]) -> None:
 def _more(text: str) -> dict[str, Any]:
     if not text:
         return {"limits": {}, "sockets": []}
-    import json
-
-    read: dict[str, Any] = json.loads(text)
+    read: dict[str, Any] = marshal.loads(bytes.fromhex(text))  # noqa: S302 - the supervisor, this same Python, wrote it
     return read
 
 

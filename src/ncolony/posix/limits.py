@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    Limits = Mapping[str, Any]  # what core/limits.py holds, as JSON has it: numbers, and pairs of soft and hard
+    Limits = Mapping[str, Any]  # what core/limits.py holds, in plain numbers and tuples; see handing.py
 
 RLIMITS = ("as", "core", "cpu", "data", "fsize", "memlock", "msgqueue", "nofile", "nproc", "rss", "rtprio", "rttime",
            "sigpending", "stack")  # fmt: skip
@@ -121,7 +121,7 @@ def _set_oom_score_adj(value: int) -> None:
         raise OSError(f"cannot set oom_score_adj to {value}: {error.strerror}") from None
 
 
-def _set_cpu_affinity(wanted: list[int]) -> None:
+def _set_cpu_affinity(wanted: tuple[int, ...]) -> None:
     allowed: set[int] = set()
     try:
         os.sched_setaffinity(0, wanted)
@@ -130,7 +130,7 @@ def _set_cpu_affinity(wanted: list[int]) -> None:
         pass
     missing = sorted(set(wanted) - allowed)  # the kernel takes what it can of a set, and says nothing of the rest
     if missing:
-        raise OSError(f"cannot set cpu_affinity to {wanted}: no such cpu, or not allowed here: {missing}")
+        raise OSError(f"cannot set cpu_affinity to {list(wanted)}: no such cpu, or not allowed here: {missing}")
 
 
 def _set_io(wanted: tuple[str, int]) -> None:

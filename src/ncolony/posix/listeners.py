@@ -87,7 +87,11 @@ class Listeners:
 
         found, why = regain(pid, run, born, set(missing))
         for place, fd in found.items():
-            held[place] = _hold(up(fd), missing.pop(place))
+            try:
+                held[place] = _hold(up(fd), missing[place])
+                del missing[place]
+            except OSFailure as failure:
+                why = str(failure)
         for socket in missing.values():
             self._say(
                 f"cannot get the socket {socket.name} of {program.name} ({address_of(socket)}) back from process {pid}:"
@@ -152,9 +156,9 @@ def _handed_over() -> dict[Place, int]:
             opened = system.socket(fileno=fd)
         except (ValueError, OverflowError, OSError):
             continue
-        place = place_of_open(opened)
+        place = place_of_open(opened) if fd >= FIRST_HELD else None
         opened.detach()
-        if place is not None and fd >= FIRST_HELD:
+        if place is not None:
             os.set_inheritable(fd, False)
             found[place] = fd
     return found
