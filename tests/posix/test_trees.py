@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ncolony.core.events import Slot
 from ncolony.core.kept import Kept
 from ncolony.core.launch import Launch
 from ncolony.core.states import UP, Ended, Instance, Running, Spawned, SpawnFailed, Swept
@@ -18,6 +19,7 @@ from ncolony.posix.exits import PidfdExits, SigchldExits
 from ncolony.posix.processes import ticks_now
 from ncolony.posix.sigchld import ChildSignal
 from ncolony.posix.spawn import MANY, PosixSpawner
+from ncolony.posix.targets import Targets
 from ncolony.posix.trees import Trees
 from ncolony.testing import MemorySink
 from tests.posix.conftest import EXITS, OTHER, PATH, as_root, turn_until
@@ -70,7 +72,7 @@ class Grove:
         self.signal = ChildSignal(self.loop, self.trees.look_soon)
         self.spawner = PosixSpawner(self.loop, self.exits, FileLimit(), self.trees)
         self.sink = MemorySink()
-        self.channel = PipeChannels(self.loop, self.sink).open("web")
+        self.channel = PipeChannels(self.loop, Targets(self.loop, self.sink)).open(Slot("web"))
         self.runs = []
 
     def run(self, script, scope="tree", run=1, **more):
@@ -225,8 +227,8 @@ def test_a_signal_reaches_the_whole_tree(grove):
 
 def test_a_stray_that_ends_while_the_first_process_lives_is_reaped(grove):
     """Bug 18: nobody else is going to, and a zombie a minute fills the table."""
-    run = grove.run("(setsid sh -c 'echo $$ > pid.new; mv pid.new pid; read x < go' &) ; exec sleep 1000")
     os.mkfifo(grove.folder / "go")
+    run = grove.run("(setsid sh -c 'echo $$ > pid.new; mv pid.new pid; read x < go' &) ; exec sleep 1000")
     pid = grove.pid_in("pid")
     assert state(pid) in {"S", "R"}
     (grove.folder / "go").write_text("")
@@ -358,9 +360,9 @@ def second(tmp_path, file_limit):
 def test_the_tree_of_a_run_that_was_taken_over_is_found(second, parent):
     """Its strays go elsewhere than to us; a stop ends them all the same."""
     second.theirs.add(parent.pid)
+    os.mkfifo(second.folder / "go")
     before, after = DAEMON.format("before"), DAEMON.format("after")
     pid = parent.start(f"cd {second.folder}; ({before}) ; read x < go; ({after}) ; read x < go")
-    os.mkfifo(second.folder / "go")
     before = second.pid_in("before")
     facts = []
     process = adopt(second, pid, facts)

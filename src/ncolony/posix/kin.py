@@ -113,15 +113,18 @@ def _of_all() -> dict[int, list[int]]:
     return children
 
 
-def send(kin: Kin, number: int) -> None:
-    """Send a signal to a process, if it is still the one that was found."""
+def send(kin: Kin, number: int, told: int | None = None) -> None:
+    """Send a signal to a process, if it is still the one that was found and not in the group that is ``told`` already.
+
+    One that has left that group meanwhile may have done so before, and then nobody has told it.
+    """
     try:
         pidfd = os.pidfd_open(kin.pid)
     except (AttributeError, OSError):
         pidfd = -1  # gone; or no pidfds here, and the comparison right before has to do
     try:
         now = look_at(kin.pid)
-        if now is None or now.born != kin.born:
+        if now is None or now.born != kin.born or now.group == told:
             return
         if pidfd >= 0:
             signal.pidfd_send_signal(pidfd, number)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from ncolony.core.program import GROUP
 from ncolony.posix.exits import reap
 from ncolony.posix.kin import in_exec, look_at
 
@@ -29,10 +30,10 @@ class Strays:
         exits: Register,
         families: Families,
         owner: Callable[[Kin], Tree | None],
-        changed: Callable[[Tree | None], None],
+        changed: Callable[[Tree | None, Kin | None], None],
         theirs: Callable[[int], bool],
     ) -> None:
-        """Ask ``owner`` whose a stray is; tell ``changed`` whose there is a new one, and None when one is gone.
+        """Ask ``owner`` whose a stray is; tell ``changed`` of each new one, and None when one is gone.
 
         ``theirs`` tells which children somebody else in this process has started, and reaps.
         """
@@ -59,7 +60,9 @@ class Strays:
             kin = look_at(pid)
             if kin is not None:
                 self.meet(kin, None)
-        sure = [self._find_owner(pid) for pid in [pid for pid, tree in self._known.items() if tree is None]]
+        # Those in a group may leave it; those of nobody may have been in the middle of an exec.
+        unsettled = [pid for pid, tree in self._known.items() if tree is None or tree.scope == GROUP]
+        sure = [self._find_owner(pid) for pid in unsettled]
         for adopter, seen in self._elsewhere.items():
             self._elsewhere[adopter] = now = self._find_in(adopter, seen)
             sure.append(IN_EXEC not in now.values())
@@ -69,8 +72,12 @@ class Strays:
         kin = look_at(pid)
         if kin is None or kin.ended:
             return True
-        tree = self._owner(kin)
-        self._give(kin, tree)
+        tree, before = self._owner(kin), self._known[pid]
+        if tree is not before:
+            if before is not None:
+                del before.strays[pid]
+                self._known[pid] = None
+            self._give(kin, tree)
         return tree is not None or not in_exec(pid)
 
     def _find_in(self, adopter: int, seen: dict[int, int]) -> dict[int, int]:
@@ -108,7 +115,7 @@ class Strays:
         if tree is not None:
             self._known[kin.pid] = tree
             tree.strays[kin.pid] = kin
-            self._changed(tree)
+            self._changed(tree, kin)
 
     def disown(self, tree: Tree) -> None:
         """Have no owner for what a tree has left."""
@@ -119,4 +126,4 @@ class Strays:
         tree = self._known.pop(pid, None)
         if tree is not None:
             tree.strays.pop(pid, None)
-        self._changed(None)  # in any case: it may have left others behind
+        self._changed(None, None)  # in any case: it may have left others behind

@@ -3,15 +3,15 @@
 We are a *subreaper* (or PID 1): whatever loses its parent below us becomes our child, a *stray*. So the tree of a run
 is its first process, the strays that are its own, and all their descendants. A stray is known by the mark in its
 environment; where that is lost, by its session or group, or by the output pipe that it holds. What has lost all of them
-cannot be told: that takes a daemon which cleaned its environment, made a session and closed its output, and whose
-parent was gone before anybody signalled the tree. It lives on, and is reaped when it ends.
+cannot be told: a daemon which cleaned its environment, made a session and closed its output, and whose parent was gone
+before anybody signalled the tree. It lives on, and is reaped when it ends.
 
 What it costs. A run's end, or a signal to it, looks at that run's tree, and once in a turn of the loop at the list of
 our main thread's children: 0.4 ms with 1000 programs. That is the most it takes, as programs beyond the first thousand
 are started from another thread (elsewhere.py) and stand in its list; with 4000 in one it would be 5 ms.
 
-Processes that an earlier supervisor started are not our children. Their strays go to the process that adopted them, so
-*its* children are looked at, too; what they have left behind before that is found by one look at all marks.
+Processes that an earlier supervisor started are not our children. Their strays go to who has adopted them, so *its*
+children are looked at, too; what was left behind before that is found by one look at all marks.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Trees:
         self._loop, self._colony = loop, colony
         self.exits = exits
         self._families = Families()
-        self.strays = Strays(exits, self._families, self._owner, self._changed, theirs or _nobodys)
+        self.strays = Strays(exits, self._families, self._owner, self._changed, theirs or (lambda _: False))
         self._marks: dict[bytes, Tree] = {}
         self._leaders: dict[int, Tree] = {}
         self._pipes: dict[tuple[int, int], Tree] = {}
@@ -62,8 +62,10 @@ class Trees:
         self._sweeping: set[Tree] = set()
         self._grown: set[Tree] = set()
         self._last = _NOBODY
+        self._told: dict[Tree, list[int]] = {}
+        """The signals to trees that may have a member of which nobody could tell yet."""
         self._due = self._fresh = False
-        self._unsure = 0
+        self._sure, self._unsure = True, 0
         why_not = why_no_subreaper()
         self.method = f"their marks ({why_not})" if why_not else "subreaper"
         """How whole trees are found, for people."""
@@ -154,10 +156,11 @@ class Trees:
 
     def _look(self) -> None:
         sure = self.strays.find()
-        self._unsure = 0 if sure or not self._ended else self._unsure + 1
+        self._unsure = 0 if sure or not (self._ended or self._told or self._sweeping) else self._unsure + 1
         if 0 < self._unsure < PATIENCE:
             self._loop.call_at(self._loop.now() + MOMENT, self._look)
             return
+        self._told.clear()
         self._due = False  # not before: what find() has changed is dealt with here
         try:
             while self._ended:
@@ -180,9 +183,12 @@ class Trees:
             self._forget(tree)
         tree.ended(bool(tree.strays))
 
-    def _changed(self, tree: Tree | None) -> None:
-        if tree is not None and tree.killed:
-            self._grown.add(tree)
+    def _changed(self, tree: Tree | None, kin: Kin | None) -> None:
+        if tree is not None and kin is not None:
+            for number in self._told.get(tree, ()):
+                send(kin, number)
+            if tree.killed:
+                self._grown.add(tree)
         self.look_soon()
 
     def _owner(self, kin: Kin) -> Tree | None:
@@ -195,11 +201,8 @@ class Trees:
         return None if tree is None or (tree.scope == GROUP and kin.group != tree.leader) else tree
 
     def _by_output(self, pid: int) -> Tree | None:
-        for number in (1, 2):
-            found = pipe(f"/proc/{pid}/fd/{number}")
-            if found is not None and found in self._pipes:
-                return self._pipes[found]
-        return None
+        found = (pipe(f"/proc/{pid}/fd/{number}") for number in (1, 2))
+        return next((self._pipes[one] for one in found if one is not None and one in self._pipes), None)
 
     # Signals --------------------------------------------------------------------------------------------------------
 
@@ -207,23 +210,29 @@ class Trees:
         """Send a signal to all of a tree, to its process group, or to its first process alone."""
         if scope == PROCESS:
             self._send_first(tree, number)
-        elif scope == GROUP:
+            return
+        if scope == GROUP:
             self._send_group(tree, number)
-        elif number == SIGKILL:
-            self._refresh()
+            self.look_soon()  # for those who have left the group
+            return
+        self._refresh()
+        if not self._sure:
+            self._told.setdefault(tree, []).append(number)
+        if number == SIGKILL:
             self._kill(tree)
-        else:
-            self._refresh()
-            if number != SIGCONT or self._last[0] is not tree:  # it follows the stop signal, to the same processes
-                self._last = tree, self._members(tree)
-            self._deliver(tree, self._last[1], number)
+            return
+        if number != SIGCONT or self._last[0] is not tree:  # it follows the stop signal, to the same processes
+            self._last = tree, self._members(tree)
+        self._deliver(tree, self._last[1], number)
 
     def _refresh(self) -> None:
         """Know the strays there are, as of this turn."""
         if not self._fresh:
             self._fresh = True
-            self.strays.find()
+            self._sure = self.strays.find()
             self._loop.call_at(self._loop.now(), self._turned)
+            if not self._sure:
+                self.look_soon()
 
     def _turned(self) -> None:
         self._fresh = False
@@ -257,6 +266,7 @@ class Trees:
             for kin in new:
                 seen[kin.pid] = kin
                 send(kin, SIGSTOP)
+            self.strays.find()  # one may have ended before it was halted, and left a child
         else:
             self._loop.call_at(self._loop.now() + PAUSE, lambda: self._kill(tree))
         self._deliver(tree, seen, SIGKILL)
@@ -265,8 +275,8 @@ class Trees:
         """Send a signal to the group, at one blow, and one by one to those outside."""
         group = tree.leader if self._send_group(tree, number) else None
         for kin in members.values():
-            if kin.group != group and not kin.ended:
-                send(kin, number)
+            if not kin.ended:
+                send(kin, number, group)
 
     def _send_group(self, tree: Tree, number: int) -> bool:
         """Send a signal to a tree's group; tell whether its number was known to be its own still."""
@@ -286,10 +296,6 @@ class Trees:
             os.kill(tree.pid, number)
         except (ProcessLookupError, PermissionError):
             pass
-
-
-def _nobodys(_: int) -> bool:
-    return False
 
 
 _NOBODY: tuple[Tree | None, dict[int, Kin]] = (None, {})
