@@ -86,7 +86,8 @@ class Colony:
                     state = (folder / "stat").read_bytes().rsplit(b")", 1)[1].split()[0]
                     mark_of_run = run.partition(b"=")[2].decode()
                     if state not in b"ZX":
-                        found.setdefault(mark_of_run.split("/")[1].split(":")[0], []).append((pid, mark_of_run))
+                        name = mark_of_run.split("/")[1].split(":")[0]
+                        found.setdefault(name, []).append((pid, f"{mark_of_run}+{pid}".replace("/", "+")))
         return found
 
 
@@ -187,7 +188,7 @@ class Trial:
             for note in (self.colony.place / "notes").glob(f"*+{name}:*"):
                 written = int(note.read_text() or 0)
                 run = note.name
-                one = compare(written, found.pop(run, []), alone=run.replace("+", "/") in self.alone)
+                one = compare(written, found.pop(run, []), alone=run in self.alone)
                 total = Count(*(left + right for left, right in zip(total, one, strict=True)))
         return total
 

@@ -11,10 +11,10 @@ from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
-# PROGRAM.py DIRECTORY: notes its run, writes lines `RUN NUMBER xxx`, at SIGTERM it ends after the line.
+# PROGRAM.py DIRECTORY: writes lines `RUN+PID NUMBER xxx`, and notes how many; at SIGTERM it ends after the line.
 PROGRAM = """\
 import os, random, signal, sys, time
-run, ended = os.environ["NCOLONY_RUN"].replace("/", "+"), []
+run, ended = f"{os.environ['NCOLONY_RUN']}+{os.getpid()}".replace("/", "+"), []
 signal.signal(signal.SIGTERM, lambda *_: ended.append(1))
 note = os.open(sys.argv[1] + "/" + run, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
 chance, number = random.Random(run), 0

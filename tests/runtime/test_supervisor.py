@@ -13,8 +13,9 @@ import ncolony.runtime
 from ncolony.core.errors import Refused
 from ncolony.core.events import CommandRefused, InstanceChanged, ProgramsChanged, Warned
 from ncolony.core.kept import Kept
+from ncolony.core.logspec import LogSpec
 from ncolony.core.program import RestartPolicy, StopPolicy
-from ncolony.core.states import UP, Ended, Instance, Running
+from ncolony.core.states import DOWN, UP, Ended, Instance, Running, Stopping
 from ncolony.runtime.supervisor import TURN
 from ncolony.testing import Act, VirtualLoop
 from tests.runtime.conftest import QUICK, Stage, program
@@ -656,6 +657,30 @@ def test_process_that_died_while_nobody_looked_is_replaced_by_one_that_can_be_st
     stage.loop.settle()
     assert [number for number, _ in new.signals] == [TERM, CONT]
     assert stage.states == {}
+
+
+def test_program_that_is_back_when_its_stop_is_taken_over_is_started_again(stage):
+    """Removed, the supervisor killed in the middle of the stop, described anew: the description counts, not the stop."""
+    stage.spawner.survivors = {77}
+    kept = Kept("web", 1, Instance(Stopping(77, stage.loop.now() + 5), DOWN, 0, 4), 0, 0)
+    stage.supervisor.remember({("web", 1): kept})
+    stage.apply(program())
+    assert stage.state == "stopping"
+    stage.loop.advance(10)
+    assert stage.state == "running"
+    assert stage.process.launch.env["NCOLONY_RUN"] == "c/web:1/5"
+
+
+def test_output_goes_where_the_description_says(stage):
+    """At the start, and at once when it is changed; the channel knows whose output it is."""
+    stage.apply(program(log=LogSpec(stdout=())))
+    (channel,) = stage.channels.channels
+    assert channel.log == LogSpec(stdout=())
+    assert (channel.run, channel.pid) == (1, stage.process.pid)
+    before = stage.process
+    stage.apply(program())
+    assert channel.log == LogSpec()
+    assert stage.process is before
 
 
 def test_storm_of_ends_gives_the_loop_its_turns():

@@ -17,6 +17,7 @@ from ncolony.core.names import nearest
 from ncolony.core.plan import Add, Change, plan
 from ncolony.core.snapshot import view
 from ncolony.core.states import (
+    DOWN,
     UP,
     DeadlinePassed,
     Ended,
@@ -222,6 +223,8 @@ class Supervisor:
             place.program = program
             if key in self._kept:
                 self._take_over(place, self._kept.pop(key))
+                if place.instance.want == DOWN and program.autostart:
+                    self._feed(place, Start())  # it was removed, or all was being stopped, and here it is described
             elif program.autostart:
                 self._feed(place, Start())
 
