@@ -660,7 +660,7 @@ def test_process_that_died_while_nobody_looked_is_replaced_by_one_that_can_be_st
 
 
 def test_program_that_is_back_when_its_stop_is_taken_over_is_started_again(stage):
-    """Removed, the supervisor killed in the middle of the stop, described anew: the description counts, not the stop."""
+    """Removed, the supervisor killed in the middle of the stop, described anew: what counts is the description."""
     stage.spawner.survivors = {77}
     kept = Kept("web", 1, Instance(Stopping(77, stage.loop.now() + 5), DOWN, 0, 4), 0, 0)
     stage.supervisor.remember({("web", 1): kept})
