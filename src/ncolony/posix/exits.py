@@ -102,7 +102,8 @@ class SigchldExits:
         self._children: dict[int, Gone] = {}
         self._adopted: dict[int, int | None] = {}
         self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._before = signal.signal(signal.SIGCHLD, self._caught)
+        self._before = signal.getsignal(signal.SIGCHLD)  # first of all, as we may be called at once
+        signal.signal(signal.SIGCHLD, self._caught)
         self._loop = loop
         loop.watch(self._read, self._look)
 

@@ -26,8 +26,9 @@ class ChildSignal:
     def _open(self) -> None:
         self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._loop.watch(self._read, self._ready)
+        self._before = signal.getsignal(signal.SIGCHLD)  # first of all, as we may be called at once
         try:
-            self._before = signal.signal(signal.SIGCHLD, self._caught)
+            signal.signal(signal.SIGCHLD, self._caught)
         except ValueError:
             return  # not on the main thread: then such ends are found when something else makes us look
         self._call()  # for those who ended before

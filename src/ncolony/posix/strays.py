@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ncolony.posix.kin import Families, Kin
     from ncolony.posix.tree import Tree
 
-IN_EXEC = -1  # in the place of a start time: to be looked at again
+UNSURE, ENDED = -1, -2  # in the place of a start time: to be looked at again
 
 
 class Strays:
@@ -55,23 +55,28 @@ class Strays:
             self._elsewhere.setdefault(adopter, {})
 
     def find(self) -> bool:
-        """Find those that there are by now; tell whether it is known of all of them whose they are."""
+        """Find those that there are by now; tell whether that is sure to be all, and known whose they are.
+
+        It is not where one has ended since the list was made: what it has left behind may have come too late for that.
+        """
+        sure = True
         for pid in set(self._families.adopted()).difference(self._exits.known):
             kin = look_at(pid)
+            sure = sure and kin is not None and (not kin.ended or self._theirs(pid))
             if kin is not None:
                 self.meet(kin, None)
         # Those in a group may leave it; those of nobody may have been in the middle of an exec.
-        unsettled = [pid for pid, tree in self._known.items() if tree is None or tree.scope == GROUP]
-        sure = [self._find_owner(pid) for pid in unsettled]
+        for pid in [pid for pid, tree in self._known.items() if tree is None or tree.scope == GROUP]:
+            sure = self._find_owner(pid) and sure
         for adopter, seen in self._elsewhere.items():
             self._elsewhere[adopter] = now = self._find_in(adopter, seen)
-            sure.append(IN_EXEC not in now.values())
-        return all(sure)
+            sure = sure and UNSURE not in now.values()
+        return sure
 
     def _find_owner(self, pid: int) -> bool:
         kin = look_at(pid)
         if kin is None or kin.ended:
-            return True
+            return False
         tree, before = self._owner(kin), self._known[pid]
         if tree is not before:
             if before is not None:
@@ -85,6 +90,7 @@ class Strays:
         for pid in set(self._families.children(adopter)).difference(self._exits.known, (os.getpid(),)):
             kin = look_at(pid)
             if kin is None or kin.ended:
+                now[pid] = ENDED if pid in seen else UNSURE
                 continue
             now[pid] = kin.born
             if seen.get(pid) != kin.born:
@@ -92,7 +98,7 @@ class Strays:
                 if tree is not None:
                     self.meet(kin, tree)
                 elif in_exec(pid):
-                    now[pid] = IN_EXEC
+                    now[pid] = UNSURE
         return now
 
     def meet(self, kin: Kin, tree: Tree | None) -> None:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 ROUNDS = 20  # looks at a tree that is being killed before everything else gets a turn
 PAUSE = 0.01  # seconds that it gets
-MOMENT = 0.001  # seconds to wait for the end of an exec, before which nobody can tell whose a process is
+MOMENT = 0.001  # seconds to wait where an exec is under way, or something has just ended; see Strays.find
 PATIENCE = 200  # of them: an exec may hang on a file system that does not answer
 
 
@@ -62,8 +62,7 @@ class Trees:
         self._sweeping: set[Tree] = set()
         self._grown: set[Tree] = set()
         self._last = _NOBODY
-        self._told: dict[Tree, list[int]] = {}
-        """The signals to trees that may have a member of which nobody could tell yet."""
+        self._told: dict[Tree, list[int]] = {}  # to trees that may have a member more
         self._due = self._fresh = False
         self._sure, self._unsure = True, 0
         why_not = why_no_subreaper()
