@@ -100,6 +100,8 @@ class Trial:
         self.names = [f"p{number:02d}" for number in range(options.programs)]
         self.there: set[str] = set()
         self.versions = dict.fromkeys(self.names, 0)
+        self.doomed: set[int] = set()
+        """Processes that are to be replaced."""
         self.alone: set[str] = set()
         """Runs that ended, or may have, while nobody lived to read what they had written."""
         self.lost = self.twice = self.taken_over = 0
@@ -119,19 +121,24 @@ class Trial:
         """Do something to a program, and return its name."""
         name, colony = self.chance.choice(self.names), self.colony
         what = self.chance.choice(["crash", "crash", "come and go", "describe", "restart"])
+        pids = {pid for pid, _ in colony.processes().get(name, [])}
         if name not in self.there:
             self.describe(name)
         elif what == "crash":
-            for pid, _ in colony.processes().get(name, []):
+            for pid in pids:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+            self.doomed |= pids
         elif what == "come and go":
             (colony.place / "conf" / name).unlink()
             self.there.remove(name)
         elif what == "describe":  # every second time it is the log that changes, and nothing is restarted
             self.versions[name] += 1
             self.describe(name)
+            if self.versions[name] % 2 == 0:
+                self.doomed |= pids
         else:
+            self.doomed |= pids
             colony.send({"type": "RESTART", "name": name})
         return name
 
@@ -141,13 +148,24 @@ class Trial:
         while time.monotonic() < end:
             now = self.look()
             one_each = set(now) == self.there and all(len(found) == 1 for found in now.values())
-            if one_each and now == before and not list((self.colony.place / "messages").glob("m*")):
-                said = self.colony.said.read_text(errors="replace")
-                if all(f"{name} runs" in said for name in now):
-                    return now
+            if one_each and now == before and not list((self.colony.place / "messages").glob("m*")) and self.told(now):
+                self.doomed.clear()
+                return now
             before = now
             time.sleep(0.1)
         raise TimeoutError(f"it did not settle: {now}\n{self.colony.said.read_text()[-2000:]}")
+
+    def told(self, now: dict[str, list[tuple[int, str]]]) -> bool:
+        """Tell whether the supervisor knows of all that was done. It tells of a start when it has read all before."""
+        lines = self.colony.said.read_text(errors="replace").splitlines()
+        last = {words[1]: line for line in lines if len(words := line.split(" ", 2)) == 3}
+        starts = set(lines)
+        known = all(
+            pid not in self.doomed
+            and {f"ncolony: {name} runs, pid {pid}", f"ncolony: {name} runs on, pid {pid}"} & starts
+            for name, [(pid, _)] in now.items()
+        )
+        return known and all(last.get(name, "stopped").endswith("stopped") for name in set(self.names) - self.there)
 
     def look(self) -> dict[str, list[tuple[int, str]]]:
         """Return the live processes, having counted who has two."""
@@ -183,8 +201,8 @@ class Trial:
         """Look for every line."""
         total = Count()
         for name in self.names:
-            found, damaged = logged(self.colony.place / "logs" / name)
-            total = total._replace(damaged=total.damaged + damaged)
+            found, damaged, cut = logged(self.colony.place / "logs" / name)
+            total = total._replace(damaged=total.damaged + damaged, cut=total.cut + cut)
             for note in (self.colony.place / "notes").glob(f"*+{name}:*"):
                 written = int(note.read_text() or 0)
                 run = note.name
@@ -221,6 +239,7 @@ def survive(options: argparse.Namespace, place: Path) -> bool:
     print(f"lines doubled, out of order   {lines.doubled}")
     print(f"lines damaged                 {lines.damaged}")
     print(f"lines unread                  {lines.unread}, of programs that ended while no supervisor lived")
+    print(f"lines cut short by that       {lines.cut}")
     return not (trial.lost or trial.twice or lines.lost or lines.doubled or lines.damaged)
 
 

@@ -26,6 +26,9 @@ while not ended:
     time.sleep(0.002)
 """
 LINE = re.compile(rb"(\S+) (\d+) (x*)")
+# What is left of a line whose rest was still in the pipe when the program and the supervisor were dead, and the first
+# line of the next run behind it.
+CUT = re.compile(rb"[0-9a-f]{12}[-+:0-9a-zA-Z]*(?: \d*(?: x*)?)?([0-9a-f]{12}\+[^ +]+\+\d+\+\d+) (0) x*")
 
 
 class Count(NamedTuple):
@@ -37,21 +40,25 @@ class Count(NamedTuple):
     damaged: int = 0
     unread: int = 0
     """Of runs that ended while no supervisor lived: what was in the pipe went with them."""
+    cut: int = 0
+    """By that: a line that was half in the file. The next run's first line stands behind it."""
 
 
-def logged(log: Path) -> tuple[dict[str, list[int]], int]:
-    """Return the numbers of all lines in a log file and its backups, by run, in order; and how many are damaged."""
+def logged(log: Path) -> tuple[dict[str, list[int]], int, int]:
+    """Return the numbers of all lines in a log file and its backups, by run; how many are damaged, and how many cut."""
     numbers = sorted((int(one.suffix[1:]) for one in log.parent.glob(f"{log.name}.*")), reverse=True)
     files = [log.with_name(f"{log.name}.{number}") for number in numbers] + [log] * log.exists()
     found: defaultdict[str, list[int]] = defaultdict(list)
-    damaged = 0
+    damaged = cut = 0
     for line in b"".join(file.read_bytes() for file in files).split(b"\n")[:-1]:
-        match = LINE.fullmatch(line)
+        glued = CUT.fullmatch(line)
+        match = glued or LINE.fullmatch(line)
+        cut += glued is not None
         if match is None:
             damaged += 1
         else:
             found[match[1].decode()].append(int(match[2]))
-    return found, damaged
+    return found, damaged, cut
 
 
 def compare(written: int, numbers: list[int], *, alone: bool) -> Count:

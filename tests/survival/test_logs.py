@@ -62,8 +62,15 @@ def wait_a_moment(chance):
 
 def goes_on(log):
     """Wait for some more lines."""
-    seen = joined(log).count(b"\n")
-    until(lambda: joined(log).count(b"\n") > seen + 8, "more lines")
+
+    def count():
+        try:
+            return joined(log).count(b"\n")
+        except FileNotFoundError:  # in the middle of a rotation
+            return 0
+
+    seen = until(count, "lines")
+    until(lambda: count() > seen + 8, "more lines")
 
 
 @on_both
