@@ -18,6 +18,7 @@ NOW = 1000.0
 VALUES = {  # of each field of states and inputs, those that make a difference
     "core": (False,),
     "deadline": (NOW,),
+    "hold": (False,),
     "killed": (False, True),
     "left": (False, True),
     "pid": (2,),

@@ -5,7 +5,7 @@ Only type checkers import this module; at run time nothing pays for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol  # noqa: TID253 - see above
 
 from ncolony.core.events import Event, Slot
@@ -69,6 +69,9 @@ class Channel(Protocol):
     def drain(self) -> None:
         """Take in all that a process wrote before it ended, its unfinished last line too."""
 
+    def tail(self, stream: str, size: int) -> bytes:
+        """Return the last bytes of ``stdout`` or ``stderr``, at most 64 KB; what shares its pipe is among them."""
+
     def close(self) -> None:
         """Drain, and give everything back."""
 
@@ -131,8 +134,32 @@ class LogSink(Protocol):
         """Take lines of text that are ready to be shown; ``to``: stderr or stdout."""
 
 
+class Gate(Protocol):
+    """Holds starts back."""
+
+    def waits_for(self, program: Program, number: int) -> str:
+        """Say what a start of this slot still waits for; empty: nothing that this gate knows of.
+
+        Whoever has a gate calls :meth:`Supervisor.reconsider` when the answer may have changed.
+        """
+
+
 class Observer(Protocol):
     """Looks on."""
 
     def saw(self, event: Event) -> None:
-        """Take note of an event. Must not call back into the colony."""
+        """Take note of an event.
+
+        Called in the middle of a change: an answer to it goes through the supervisor's inbox (``learn``, ``restart``),
+        which waits its turn; nothing else of the colony may be touched.
+        """
+
+
+class Companion(Observer, Protocol):
+    """Looks after one concern of all programs that ask for it: readiness, health, dependencies, schedules."""
+
+    def about(self, name: str, number: int) -> Mapping[str, object]:
+        """Return what a status should say of a slot, as plain JSON values; empty where there is nothing."""
+
+    def close(self) -> None:
+        """Give everything back; the colony is stopped, or left to a successor."""

@@ -327,6 +327,7 @@ class FakeChannel:
         self._sink = sink
         self._fds = fds
         self._rest = {"stdout": b"", "stderr": b""}
+        self._said = {"stdout": b"", "stderr": b""}
         self.label = str(slot)
         self.log = log
         self.run = self.pid = 0
@@ -349,6 +350,7 @@ class FakeChannel:
 
     def says(self, data: bytes, stream: str = "stdout") -> None:
         """Pretend that the process wrote this."""
+        self._said[stream] += data
         *lines, self._rest[stream] = (self._rest[stream] + data).split(b"\n")
         if lines:
             self._sink.write(self.label, stream, lines)
@@ -359,6 +361,10 @@ class FakeChannel:
             if rest:
                 self._rest[stream] = b""
                 self._sink.write(self.label, stream, [rest])
+
+    def tail(self, stream: str, size: int) -> bytes:
+        """Return the last bytes of a stream."""
+        return self._said[stream][-min(size, 65536) :] if size else b""
 
     def close(self) -> None:
         """Drain, and give everything back."""

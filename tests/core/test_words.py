@@ -96,6 +96,14 @@ def changed(
         (changed(Running(100, 0.0), Stop(), Stopping(100, 17.0), want=DOWN), "web is being stopped (no longer wanted)"),
         (changed(Running(100, 0.0), Restart(), Stopping(100, 17.0)), "web is being stopped (to be started again)"),
         (
+            changed(Running(100, 0.0), Restart("told by ann"), Stopping(100, 17.0)),
+            "web is being stopped (to be started again: told by ann)",
+        ),
+        (
+            changed(Running(100, 0.0), Stop(why="told by bob"), Stopping(100, 17.0), want=DOWN),
+            "web is being stopped (told by bob)",
+        ),
+        (
             changed(Spawning(0.0), Spawned(1, 100), Stopping(100, 17.0), want=DOWN),
             "web is being stopped (no longer wanted)",
         ),

@@ -16,7 +16,7 @@ from ncolony.core.kept import Kept
 from ncolony.core.logspec import LogSpec
 from ncolony.core.program import RestartPolicy, StopPolicy
 from ncolony.core.states import DOWN, UP, Ended, Instance, Running, Stopping
-from ncolony.runtime.supervisor import TURN
+from ncolony.runtime.slots import TURN
 from ncolony.testing import Act, VirtualLoop
 from tests.runtime.conftest import QUICK, Stage, program
 

@@ -21,6 +21,10 @@ class Refused(NColonyError):
     """A request cannot be carried out as things stand; the caller is told why."""
 
 
+class NoSuch(Refused):
+    """What is asked about is not there: no such program, instance or label."""
+
+
 class Taken(Refused):
     """Another supervisor has the colony."""
 

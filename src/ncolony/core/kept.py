@@ -59,6 +59,7 @@ def to_plain(kept: Kept) -> dict[str, object]:
         "n": kept.number,
         **_plain_state(instance.state),
         "want": instance.want,
+        **({"held": True} if instance.held else {}),
         "attempt": instance.attempt,
         "run": instance.run,
         "meaning": kept.meaning,
@@ -94,6 +95,7 @@ def from_plain(value: object) -> Kept:
                 want=_word(value, "want", (UP, DOWN)),
                 attempt=_count(value, "attempt"),
                 run=_count(value, "run"),
+                held=value.get("held") is True,  # a version before this one does not write it
             ),
             meaning=_count(value, "meaning"),
             born=_count(value, "born"),

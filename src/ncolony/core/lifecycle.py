@@ -106,17 +106,17 @@ def again(at: Moment) -> Step:
 
 def wish_up(at: Moment) -> Step:
     """Want it up once what is under way is over; earlier failures are forgotten."""
-    return _to(at, at.instance.state, want=UP, attempt=0)
+    return _to(at, at.instance.state, want=UP, attempt=0, held=False)
 
 
 def wish_down(at: Moment) -> Step:
     """Want it down once what is under way is over."""
-    return _to(at, at.instance.state, want=DOWN)
+    return _to(at, at.instance.state, want=DOWN, held=_hold(at))
 
 
 def down(at: Moment) -> Step:
     """Stop at once: there is no process."""
-    return _to(at, Stopped(), want=DOWN)
+    return _to(at, Stopped(), want=DOWN, held=_hold(at))
 
 
 def refuse_start(at: Moment) -> Step:
@@ -125,8 +125,8 @@ def refuse_start(at: Moment) -> Step:
 
 
 def refuse_stop(at: Moment) -> Step:
-    """Refuse: it is stopped already."""
-    return _to(at, at.instance.state, Refuse("it is not running"))
+    """Refuse: it is stopped already. Whether an operator wants it so is remembered all the same."""
+    return _to(at, at.instance.state, Refuse("it is not running"), held=_hold(at))
 
 
 def unblocked(at: Moment) -> Step:
@@ -188,7 +188,7 @@ def ended(at: Moment) -> Step:
 
 def stop(at: Moment) -> Step:
     """Send the stop signal; nobody wants it up any more."""
-    return _stop(at, _pid(at), want=DOWN)
+    return _stop(at, _pid(at), want=DOWN, held=_hold(at))
 
 
 def replace_it(at: Moment) -> Step:
@@ -211,7 +211,8 @@ def hurry(at: Moment) -> Step:
     # After SIGKILL there is nothing to hurry; a closer deadline would only call it unkillable too soon.
     if at.given.within is None or (isinstance(state, Sweeping) and state.killed):
         return wish_down(at)
-    return _to(at, replace(state, deadline=min(state.deadline, at.now + at.given.within)), want=DOWN)
+    sooner = replace(state, deadline=min(state.deadline, at.now + at.given.within))
+    return _to(at, sooner, want=DOWN, held=_hold(at))
 
 
 def gone(at: Moment) -> Step:
@@ -232,7 +233,7 @@ def gone(at: Moment) -> Step:
 def start_after(at: Moment) -> Step:
     """Want it up once nothing is left behind; earlier failures are forgotten."""
     assert isinstance(at.instance.state, Sweeping)
-    return _to(at, replace(at.instance.state, then=None), want=UP, attempt=0)
+    return _to(at, replace(at.instance.state, then=None), want=UP, attempt=0, held=False)
 
 
 def swept(at: Moment) -> Step:
@@ -285,6 +286,10 @@ def _to(at: Moment, state: State, *outputs: Output, **changes: object) -> Step:
     return replace(at.instance, state=state, **changes), outputs
 
 
+def _hold(at: Moment) -> bool:
+    return isinstance(at.given, Stop) and at.given.hold
+
+
 def _pid(at: Moment) -> int:
     state = at.instance.state
     assert isinstance(state, Starting | Running | Stopping | Killing)
@@ -293,9 +298,9 @@ def _pid(at: Moment) -> int:
 
 def _launch(at: Moment, attempt: int) -> Step:
     if at.program.needs:
-        return _to(at, Waiting(at.now), Await(), want=UP, attempt=attempt)
+        return _to(at, Waiting(at.now), Await(), want=UP, attempt=attempt, held=False)
     run = at.instance.run + 1
-    return _to(at, Spawning(at.now), Spawn(run), want=UP, attempt=attempt, run=run)
+    return _to(at, Spawning(at.now), Spawn(run), want=UP, attempt=attempt, run=run, held=False)
 
 
 def _stop(at: Moment, pid: int, **changes: object) -> Step:

@@ -103,7 +103,9 @@ STATES = (Stopped, Waiting, Spawning, Starting, Running, Stopping, Killing, Swee
 
 @record
 class Start:
-    """Somebody wants it up."""
+    """Somebody wants it up. ``why``, here and below: in words for people, empty where there is nothing to add."""
+
+    why: str = ""
 
 
 @record
@@ -111,11 +113,16 @@ class Stop:
     """Somebody wants it down; ``within`` shortens the program's own patience before SIGKILL, in seconds."""
 
     within: float | None = None
+    why: str = ""
+    hold: bool = False
+    """An operator wants it down: it stays so, also under the next supervisor, until somebody starts it."""
 
 
 @record
 class Restart:
     """Somebody wants a new process for it."""
+
+    why: str = ""
 
 
 @record
@@ -238,6 +245,8 @@ class Instance:
     """Runs in a row that ended too soon."""
     run: int = 0
     """The number of the latest run; facts of earlier runs are stale."""
+    held: bool = False
+    """An operator wants it down; see :class:`Stop`."""
 
 
 def deadline_of(state: State) -> float | None:

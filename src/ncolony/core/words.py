@@ -23,6 +23,7 @@ from ncolony.core.states import (
     SpawnFailed,
     Start,
     Starting,
+    Stop,
     Stopped,
     Stopping,
     Sweeping,
@@ -102,7 +103,10 @@ def _reason(event: InstanceChanged) -> str:
         return f"unhealthy: {given.why}"
     if isinstance(given, DeadlinePassed):
         return "not ready in time"
-    return "to be started again" if isinstance(given, Restart) else "no longer wanted"
+    asked = given.why if isinstance(given, Restart | Stop) else ""
+    if isinstance(given, Restart):
+        return f"to be started again: {asked}" if asked else "to be started again"
+    return asked or "no longer wanted"
 
 
 def _lived(event: InstanceChanged) -> str:

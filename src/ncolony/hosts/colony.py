@@ -11,6 +11,7 @@ from ncolony.core.logspec import LogSpec
 from ncolony.core.words import Narrator
 from ncolony.directory.door import Door, Places
 from ncolony.hosts import upgrade as upgrading
+from ncolony.hosts.companions import Companions, World
 from ncolony.hosts.memory import remember, settle
 from ncolony.posix import kept_exits
 from ncolony.posix.channels import PipeChannels
@@ -127,6 +128,9 @@ class Colony:
         )
         self._supervisor.listeners = self._listeners
         self._supervisor.remember(self._memory.kept)
+        world = World(loop, self._supervisor, exits, say, self._memory.state, settings.config)
+        self._companions = Companions(world)
+        self._supervisor.observe(self._companions)
         places = Places(settings.config, settings.messages, settings.frequency, settings.defaults())
         self._door = Door(loop, self._supervisor, places, say, self._settle, upgrade or self.upgrade)
 
@@ -148,6 +152,7 @@ class Colony:
         """Stop everything, and call ``stopped`` when no process is left."""
 
         def closed() -> None:
+            self._companions.close()
             self._targets.close()
             self._child_signal.close()
             self.trees.strays.close()
@@ -191,6 +196,7 @@ class Colony:
     def leave(self) -> None:
         """Let go of the colony and leave every program running, for a successor."""
         self._door.close()
+        self._companions.close()
         self._child_signal.close()
         self._channels.keep(self._memory.partial)
         self._targets.close()

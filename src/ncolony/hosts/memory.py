@@ -40,7 +40,9 @@ class Memory:
         self._keepers = keepers
         self.lock = next((keeper.lock for keeper in keepers if isinstance(keeper, State)), None)
         """The descriptor that holds the colony's lock, or None where nothing is kept."""
-        self.partial = next((f"{keeper.path}/{PARTIAL}" for keeper in keepers if isinstance(keeper, State)), None)
+        self.state = next((keeper.path for keeper in keepers if isinstance(keeper, State)), None)
+        """The state directory, or None where nothing is kept."""
+        self.partial = None if self.state is None else f"{self.state}/{PARTIAL}"
         """The file for lines that are not finished when a supervisor hands over, or None where nothing is kept."""
         self.observers: list[Observer] = [keeper for keeper in keepers if isinstance(keeper, Records)]
 

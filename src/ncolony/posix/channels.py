@@ -143,6 +143,11 @@ class Channel:
         for stream in self._streams.values():
             stream.pump.drain()
 
+    def tail(self, stream: str, size: int) -> bytes:
+        """Return the last bytes of a stream; what shares its pipe is among them."""
+        found = self._streams.get(stream) or self._streams.get(STREAMS[0])
+        return b"" if found is None else found.pump.tail(size)
+
     def close(self) -> None:
         """Drain, and give everything back."""
         for stream in self._streams.values():

@@ -57,7 +57,7 @@ class Records:
             return
         key = (event.slot.program, event.slot.number)
         state = event.after.state
-        if isinstance(state, Stopped):
+        if isinstance(state, Stopped) and not event.after.held:
             self.forget(key)
             return
         pid = pid_of(state)

@@ -1,85 +1,30 @@
-"""The supervisor: one inbox through which everything goes, and one timer an instance.
+"""The supervisor: what doors and clients ask for, and the programs that are described.
 
-Programs, commands and facts become inputs; the core decides; outputs are carried out over the ports. Facts that an
-output produces wait their turn in the inbox, so nothing is ever entered twice.
+What happens in the slots of programs is in slots.py; what an earlier supervisor left is taken over here.
 """
 
 from __future__ import annotations
 
-from collections import deque
-
 from ncolony.core import events
-from ncolony.core.errors import ImpossibleInput, OSFailure, Refused
+from ncolony.core.errors import NoSuch
 from ncolony.core.kept import fingerprint
-from ncolony.core.launch import Launch
-from ncolony.core.lifecycle import is_stale, step
 from ncolony.core.names import nearest
 from ncolony.core.plan import Add, Change, plan
 from ncolony.core.snapshot import view
-from ncolony.core.states import (
-    DOWN,
-    UP,
-    DeadlinePassed,
-    Ended,
-    Instance,
-    Refuse,
-    Restart,
-    Signal,
-    Spawn,
-    Spawned,
-    SpawnFailed,
-    Spawning,
-    Start,
-    Stop,
-    Stopped,
-    Sweeping,
-    Swept,
-    Warn,
-    deadline_of,
-    pid_of,
-)
-from ncolony.runtime.launching import environment
+from ncolony.core.states import DOWN, UP, Restart, Start, Stop, Sweeping, Waiting, pid_of
+from ncolony.runtime.place import Place
+from ncolony.runtime.slots import Slots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ncolony.core.events import Event
     from ncolony.core.kept import Kept
     from ncolony.core.plan import Remove
     from ncolony.core.program import Program
     from ncolony.core.snapshot import InstanceView
-    from ncolony.core.states import Input, Output
-    from ncolony.ports import Channel, Channels, Fact, Listeners, Loop, Observer, Process, Spawner, Timer
-
-TURN = 0.02  # seconds of work before the loop gets a turn, so that a storm of starts delays nothing else
-PAUSE = 0.001  # seconds without work after which it must have had one
-
-
-class Place:
-    """One slot of a program, with what belongs to it outside the core."""
-
-    __slots__ = ("armed", "born", "channel", "instance", "leaving", "meaning", "number", "process", "program", "timer")
-
-    def __init__(self, program: Program, number: int) -> None:
-        """Begin stopped."""
-        self.program = program
-        self.number = number
-        self.instance = Instance()
-        self.leaving = False
-        """To be forgotten as soon as it is stopped."""
-        self.meaning = 0
-        """What its latest run was started as; see kept.py."""
-        self.born = float("-inf")
-        """When its latest run was asked for."""
-        self.process: Process | None = None
-        self.channel: Channel | None = None
-        self.timer: Timer | None = None
-        self.armed: float | None = None
-
-    def slot(self) -> events.Slot:
-        """Return its name for onlookers."""
-        return events.Slot(self.program.name, self.number, self.program.instances)
+    from ncolony.core.states import Input
+    from ncolony.ports import Channels, Gate, Listeners, Loop, Observer, Spawner
 
 
 class Supervisor:
@@ -100,21 +45,21 @@ class Supervisor:
         ``colony`` tells this supervisor's runs from those of any other; ``inherit``: what programs get of the
         supervisor's environment.
         """
-        self._loop = loop
-        self._spawner = spawner
-        self._channels = channels
-        self.listeners: Listeners | None = None
-        """Opens programs' sockets; None: nobody does."""
-        self._colony = colony
-        self._inherit = inherit or {}
-        self._observers = observers
+        self._slots = Slots(loop, spawner, channels, colony=colony, inherit=inherit or {}, observers=observers)
+        self._slots.emptied = self._forget
+        self._places = self._slots.places
         self._programs: dict[str, Program] = {}
-        self._places: dict[tuple[str, int], Place] = {}
-        self._inbox: deque[tuple[Place, Input]] = deque()
-        self._draining = False
-        self._busy_since = self._busy_until = float("-inf")
         self._closed: Callable[[], None] | None = None
         self._kept: dict[tuple[str, int], Kept] = {}
+
+    @property
+    def listeners(self) -> Listeners | None:
+        """Who opens programs' sockets; None: nobody does."""
+        return self._slots.listeners
+
+    @listeners.setter
+    def listeners(self, listeners: Listeners) -> None:
+        self._slots.listeners = listeners
 
     # What doors and clients ask ---------------------------------------------------------------------------------------
 
@@ -135,18 +80,61 @@ class Supervisor:
             else:
                 self._remove(act)
 
-    def restart(self, name: str, asked_at: float | None = None) -> None:
-        """Give every instance of a program a new process; what was started at ``asked_at`` or later is new enough.
+    def start(self, name: str, number: int | None = None, why: str = "") -> None:
+        """Start a program, or one instance of it. Raises :class:`NoSuch`, here and below."""
+        for place in self._chosen(name, number):
+            self._slots.feed(place, Start(why))
 
-        Raises :class:`Refused` where there is no such program.
+    def stop(self, name: str, number: int | None = None, why: str = "", *, hold: bool = True) -> None:
+        """Stop a program, or one instance; held, it stays so until it is started, under any supervisor."""
+        for place in self._chosen(name, number):
+            self._slots.feed(place, Stop(why=why, hold=hold))
+
+    def restart(self, name: str, asked_at: float | None = None, number: int | None = None, why: str = "") -> None:
+        """Give a program, or one instance, a new process; what was started at ``asked_at`` or later is new enough."""
+        for place in self._chosen(name, number):
+            if asked_at is None or place.born < asked_at:
+                self._slots.feed(place, Restart(why))
+
+    def signal(self, name: str, signal_number: int, scope: str, number: int | None = None) -> int:
+        """Send a signal to the process of each instance, or of one, and return how many there were.
+
+        ``scope``: as in a program's ``stop``, who else of its processes gets it.
         """
-        if name not in self._programs:
-            near = nearest(name, list(self._programs))
-            message = f"there is no program {name!r}" + (f"; did you mean {near!r}?" if near else "")
-            raise Refused(message)
-        for place in self._places_of(name):
-            if not place.leaving and (asked_at is None or place.born < asked_at):
-                self._feed(place, Restart())
+        living = [place for place in self._chosen(name, number) if pid_of(place.instance.state) is not None]
+        for place in living:
+            if place.process is not None:
+                place.process.signal(signal_number, scope)
+        return len(living)
+
+    def learn(self, name: str, number: int, fact: Input) -> None:
+        """Take in what a companion has found out of a slot; of one that is gone, or an earlier run, it is no news."""
+        place = self._places.get((name, number))
+        if place is not None:
+            self._slots.feed(place, fact)
+
+    def tail(self, name: str, number: int, stream: str, size: int) -> bytes:
+        """Return the last bytes of a slot's output, at most 64 KB; nothing where there is no such slot."""
+        place = self._places.get((name, number))
+        return b"" if place is None or place.channel is None else place.channel.tail(stream, size)
+
+    def observe(self, observer: Observer) -> None:
+        """Tell one more of what happens from now on."""
+        self._slots.observers.append(observer)
+
+    def ignore(self, observer: Observer) -> None:
+        """Tell it no more."""
+        self._slots.observers = [one for one in self._slots.observers if one is not observer]
+
+    def guard(self, gate: Gate) -> None:
+        """Ask one more before a start that may have to wait."""
+        self._slots.gates.append(gate)
+
+    def reconsider(self, name: str | None = None) -> None:
+        """Start what waits for nothing any more, of one program or of all."""
+        for place in list(self._places.values()) if name is None else self._places_of(name):
+            if isinstance(place.instance.state, Waiting):
+                self._slots.await_turn(place)
 
     def restart_all(self, asked_at: float | None = None) -> None:
         """Restart every program."""
@@ -154,11 +142,11 @@ class Supervisor:
             self.restart(name, asked_at)
 
     def restart_group(self, label: str, asked_at: float | None = None) -> None:
-        """Restart every program that carries the label. Raises :class:`Refused` where none does."""
+        """Restart every program that carries the label. Raises :class:`NoSuch` where none does."""
         names = [name for name, program in self._programs.items() if label in program.labels]
         if not names:
             message = f"no program carries the label {label!r}"
-            raise Refused(message)
+            raise NoSuch(message)
         for name in names:
             self.restart(name, asked_at)
 
@@ -175,23 +163,31 @@ class Supervisor:
     def hurry(self, within: float) -> None:
         """While shutting down: let no process have more than ``within`` seconds before SIGKILL."""
         for place in list(self._places.values()):
-            self._feed(place, Stop(within))
+            self._slots.feed(place, Stop(within))
 
-    def snapshot(self) -> tuple[InstanceView, ...]:
-        """Return how every instance stands."""
-        return tuple(view(name, number, place.instance) for (name, number), place in self._places.items())
+    def snapshot(self, name: str | None = None) -> tuple[InstanceView, ...]:
+        """Return how the instances of one program stand, or those of all."""
+        places = self._places.values() if name is None else self._places_of(name)
+        return tuple(view(place.program.name, place.number, place.instance) for place in places)
+
+    def waits_for(self, name: str, number: int) -> str:
+        """Say what a slot waits for; empty where it does not wait."""
+        place = self._places.get((name, number))
+        if place is None or not isinstance(place.instance.state, Waiting):
+            return ""
+        return self._slots.held_back(place)
 
     # Programs ---------------------------------------------------------------------------------------------------------
 
     def _add(self, program: Program) -> None:
         self._programs[program.name] = program
-        self._tell(events.ProgramsChanged(events.PROGRAM_ADDED, program.name, program))
+        self._slots.tell(events.ProgramsChanged(events.PROGRAM_ADDED, program.name, program))
         self._fill(program)
 
     def _change(self, act: Change) -> None:
         program = act.program
         self._programs[program.name] = program
-        self._tell(events.ProgramsChanged(events.PROGRAM_CHANGED, program.name, program, act.fields, act.restart))
+        self._slots.tell(events.ProgramsChanged(events.PROGRAM_CHANGED, program.name, program, act.fields, act.restart))
         for place in self._places_of(program.name):
             if place.leaving:
                 continue
@@ -199,12 +195,12 @@ class Supervisor:
             if place.channel is not None:
                 place.channel.describe(place.slot(), program.log)
             if act.restart and place.instance.want == UP:
-                self._feed(place, Restart())
+                self._slots.feed(place, Restart())
         self._fill(program)
 
     def _remove(self, act: Remove) -> None:
         del self._programs[act.name]
-        self._tell(events.ProgramsChanged(events.PROGRAM_REMOVED, act.name, None))
+        self._slots.tell(events.ProgramsChanged(events.PROGRAM_REMOVED, act.name, None))
         for place in self._places_of(act.name):
             self._let_go(place)
 
@@ -223,38 +219,40 @@ class Supervisor:
             place.program = program
             if key in self._kept:
                 self._take_over(place, self._kept.pop(key))
-                if place.instance.want == DOWN and program.autostart:
-                    self._feed(place, Start())  # it was removed, or all was being stopped, and here it is described
+                if place.instance.want == DOWN and program.autostart and not place.instance.held:
+                    self._slots.feed(
+                        place, Start()
+                    )  # it was removed, or all was being stopped, and here it is described
             elif program.autostart:
-                self._feed(place, Start())
+                self._slots.feed(place, Start())
 
     def _take_over(self, place: Place, kept: Kept) -> None:
         """Go on where an earlier supervisor left off."""
         instance = place.instance = kept.instance
         place.meaning = kept.meaning
-        held, self._draining = self._draining, True  # its end may be told before there is a process to speak of
+        waited = self._slots.hold()  # its end may be told before there is a process to speak of
         try:
             self._adopt(place, kept)
+            now_means = fingerprint(place.program)
+            self._slots.tell(events.InstanceTakenOver(place.slot(), instance, kept.meaning or now_means, kept.born))
+            if kept.meaning not in (0, now_means) and instance.want == UP:
+                self._slots.feed(place, Restart())
         finally:
-            self._draining = held
-        now_means = fingerprint(place.program)
-        self._tell(events.InstanceTakenOver(place.slot(), instance, kept.meaning or now_means, kept.born))
-        if kept.meaning not in (0, now_means) and instance.want == UP:
-            self._feed(place, Restart())
-        if not held:
-            self._drain()
+            self._slots.release(waited)
 
     def _adopt(self, place: Place, kept: Kept) -> None:
         pid = pid_of(kept.instance.state)
         if pid is not None:
-            place.channel = self._channels.open(place.slot(), place.program.log, pid)
+            place.channel = self._slots.channels.open(place.slot(), place.program.log, pid)
             place.channel.began(kept.instance.run, pid)
-        run, scope = _run_name(place, kept.instance.run), place.program.stop.scope
+        run, scope = place.run_name(kept.instance.run), place.program.stop.scope
         if place.program.sockets and self.listeners is not None:
             self.listeners.take_over(place.program, run, kept.born, pid)
         if pid is not None or isinstance(kept.instance.state, Sweeping):
-            place.process = self._spawner.adopt(run, kept, pid, lambda fact: self._feed(place, fact), scope)
-        self._arm(place)
+            place.process = self._slots.spawner.adopt(run, kept, pid, lambda fact: self._slots.feed(place, fact), scope)
+        self._slots.arm(place)
+        if isinstance(kept.instance.state, Waiting):
+            self._slots.await_turn(place)
 
     def remember(self, kept: Mapping[tuple[str, int], Kept]) -> None:
         """Learn how an earlier supervisor left things; they are taken over program by program as those are described.
@@ -274,6 +272,19 @@ class Supervisor:
             self._take_over(place, self._kept.pop(key))
             self._let_go(place)
 
+    def _chosen(self, name: str, number: int | None) -> list[Place]:
+        """Return the places that a command is for. Raises :class:`NoSuch`."""
+        if name not in self._programs:
+            near = nearest(name, list(self._programs))
+            message = f"there is no program {name!r}" + (f"; did you mean {near!r}?" if near else "")
+            raise NoSuch(message)
+        places = [place for place in self._places_of(name) if not place.leaving]
+        if number is None:
+            return places
+        if number > len(places) or number < 1:
+            raise NoSuch(f"there is no instance {number} of {name!r}: it has {len(places)}")
+        return [places[number - 1]]
+
     def _places_of(self, name: str) -> list[Place]:
         found = []
         number = 1
@@ -285,7 +296,7 @@ class Supervisor:
     def _let_go(self, place: Place, within: float | None = None) -> None:
         # Always through the inbox: a start may be waiting there.
         place.leaving = True
-        self._feed(place, Stop(within))
+        self._slots.feed(place, Stop(within))
 
     def _forget(self, place: Place) -> None:
         if place.channel is not None:
@@ -295,150 +306,12 @@ class Supervisor:
         del self._places[name, place.number]
         if self.listeners is not None and name not in self._programs and all(key[0] != name for key in self._places):
             self.listeners.close(name)
+        self._say_closed()
 
     def _say_closed(self) -> None:
         if self._closed is not None and not self._places:
             closed, self._closed = self._closed, _nothing
             closed()
-
-    # The inbox --------------------------------------------------------------------------------------------------------
-
-    def _feed(self, place: Place, given: Input) -> None:
-        self._inbox.append((place, given))
-        if not self._draining:
-            self._drain()
-
-    def _drain(self) -> None:
-        self._draining = True
-        inbox = self._inbox
-        now = self._loop.now()
-        if now > self._busy_until + PAUSE:
-            self._busy_since = now
-        try:
-            while inbox and now <= self._busy_since + TURN:
-                self._take(*inbox.popleft())
-                now = self._loop.now()
-        finally:
-            self._busy_until = now
-            self._draining = bool(inbox)
-            if inbox:
-                self._loop.call_at(now, self._go_on)
-
-    def _go_on(self) -> None:
-        self._busy_since = self._loop.now()
-        self._drain()
-
-    def _take(self, place: Place, given: Input) -> None:
-        before = place.instance
-        if self._places.get((place.program.name, place.number)) is not place or is_stale(before, given):
-            return
-        now = self._loop.now()
-        if isinstance(given, Ended | Swept):
-            self._part(place, left=isinstance(given, Ended) and given.left)
-        after, outputs = step(before, place.program, given, now)
-        place.instance = after
-        self._arm(place)
-        if after.state is not before.state:
-            if isinstance(after.state, Spawning):
-                place.meaning = fingerprint(place.program)
-            self._tell(events.InstanceChanged(place.slot(), before, after, given, now, place.meaning))
-        for output in outputs:
-            self._carry_out(place, given, output)
-        if isinstance(given, Spawned) and after.want == UP and place.meaning != fingerprint(place.program):
-            self._feed(place, Restart())  # it was described anew while it came to life
-        if place.leaving and isinstance(after.state, Stopped):
-            self._forget(place)
-            self._say_closed()
-
-    def _part(self, place: Place, *, left: bool) -> None:
-        """Let go of a process that is gone, unless others are ``left`` that will get signals through it."""
-        if not left:
-            place.process = None
-        if place.channel is not None:
-            place.channel.drain()  # what it said comes before the news of its end
-
-    def _arm(self, place: Place) -> None:
-        deadline = deadline_of(place.instance.state)
-        if deadline == place.armed:
-            return
-        if place.timer is not None:
-            place.timer.cancel()
-        place.armed = deadline
-        place.timer = None
-        if deadline is not None:
-            place.timer = self._loop.call_at(deadline, lambda: self._be_due(place, deadline))
-
-    def _be_due(self, place: Place, deadline: float) -> None:
-        place.armed = place.timer = None  # so that a deadline at this very moment is armed again
-        self._feed(place, DeadlinePassed(deadline))
-
-    def _carry_out(self, place: Place, given: Input, output: Output) -> None:
-        if isinstance(output, Spawn):
-            self._spawn(place, output.run)
-        elif isinstance(output, Signal):
-            if place.process is not None:
-                place.process.signal(output.number, place.program.stop.scope)
-        elif isinstance(output, Refuse):
-            # A wish that is fulfilled already is no news: a removed program may be stopped by then.
-            if not place.leaving:
-                self._tell(events.CommandRefused(place.slot(), given, output.why))
-        elif isinstance(output, Warn):
-            self._tell(events.Warned(place.slot(), output.what))
-        else:
-            message = f"{place.program.name!r} has needs, and nothing here can tell when they are there"
-            raise ImpossibleInput(message)
-
-    def _spawn(self, place: Place, run: int) -> None:
-        program = place.program
-        place.born = self._loop.now()
-        try:
-            listening = self.listeners.open(program) if self.listeners is not None else ()
-        except OSFailure as failure:
-            self._feed(place, SpawnFailed(run, str(failure)))
-            return
-        try:
-            if place.channel is None:
-                place.channel = self._channels.open(place.slot(), program.log)
-            stdout, stderr = place.channel.child_fds()
-        except OSError as error:
-            if place.channel is not None:
-                place.channel.spawned()
-            self._feed(place, SpawnFailed(run, f"cannot make pipes for its output: {error.strerror}"))
-            return
-        mark = f"{self._colony}/{_run_name(place, run)}"
-        launch = Launch(
-            run=run,
-            args=program.args,
-            env=environment(program, place.number, mark, self._inherit),
-            stdout=stdout,
-            stderr=stderr,
-            cwd=program.cwd,
-            umask=program.umask,
-            uid=program.uid,
-            gid=program.gid,
-            scope=program.stop.scope,
-            limits=program.limits,
-            sockets=program.sockets[: len(listening)],
-            listening=listening,
-        )
-        place.channel.began(run, 0)
-        place.process = self._spawner.spawn(launch, lambda fact: self._learn(place, fact))
-        place.channel.spawned()
-
-    def _learn(self, place: Place, fact: Fact) -> None:
-        """Take in a fact of a run; whose output it is counts at once, as that does not wait for the inbox."""
-        if isinstance(fact, Spawned) and place.channel is not None:
-            place.channel.began(fact.run, fact.pid)
-        self._feed(place, fact)
-
-    def _tell(self, event: Event) -> None:
-        for observer in self._observers:
-            observer.saw(event)
-
-
-def _run_name(place: Place, run: int) -> str:
-    """Return what tells a run from all others of its colony."""
-    return f"{place.program.name}:{place.number}/{run}"
 
 
 def _nothing() -> None:

@@ -1,0 +1,80 @@
+"""Brings in what looks after one concern of programs, each when the first program asks for it.
+
+A colony in which nobody asks for readiness, health checks, dependencies or schedules pays for none of them: not even
+their modules are imported.
+"""
+
+from __future__ import annotations
+
+from ncolony.core import events
+from ncolony.core.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ncolony.core.events import Event
+    from ncolony.core.program import Program
+    from ncolony.ports import Companion, Loop
+    from ncolony.posix.exits import Register
+    from ncolony.runtime.supervisor import Supervisor
+
+
+@record
+class World:
+    """What a companion is made of."""
+
+    loop: Loop
+    supervisor: Supervisor
+    exits: Register
+    say: Callable[[str], None]
+    """Takes the supervisor's own lines."""
+    state: str | None
+    """The state directory; None where nothing can be kept."""
+    config: str
+    """The directory of programs."""
+
+
+@record
+class Concern:
+    """One concern: which programs ask for it, and how its companion is made."""
+
+    name: str
+    asked_by: Callable[[Program], bool]
+    make: Callable[[World], Companion]
+
+
+CONCERNS: tuple[Concern, ...] = ()
+
+
+class Companions:
+    """Those that were asked for so far (an Observer: it passes events on to them)."""
+
+    def __init__(self, world: World, concerns: tuple[Concern, ...] = CONCERNS) -> None:
+        """Begin with none."""
+        self._world = world
+        self._concerns = concerns
+        self.made: dict[str, Companion] = {}
+        """By concern."""
+
+    def saw(self, event: Event) -> None:
+        """Bring in who is asked for, and pass the event on."""
+        if isinstance(event, events.ProgramsChanged) and event.program is not None:
+            for concern in self._concerns:
+                if concern.name not in self.made and concern.asked_by(event.program):
+                    self.made[concern.name] = concern.make(self._world)
+        for companion in list(self.made.values()):  # what one answers may bring in another
+            companion.saw(event)
+
+    def about(self, name: str, number: int) -> Mapping[str, object]:
+        """Return what all of them say of a slot."""
+        found: dict[str, object] = {}
+        for companion in self.made.values():
+            found.update(companion.about(name, number))
+        return found
+
+    def close(self) -> None:
+        """Have all of them give everything back."""
+        for companion in self.made.values():
+            companion.close()
+        self.made = {}

@@ -1,0 +1,41 @@
+"""One slot of a program, with what belongs to it outside the core."""
+
+from __future__ import annotations
+
+from ncolony.core.events import Slot
+from ncolony.core.states import Instance
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ncolony.core.program import Program
+    from ncolony.ports import Channel, Process, Timer
+
+
+class Place:
+    """Where one instance lives. The supervisor alone changes it."""
+
+    __slots__ = ("armed", "born", "channel", "instance", "leaving", "meaning", "number", "process", "program", "timer")
+
+    def __init__(self, program: Program, number: int) -> None:
+        """Begin stopped."""
+        self.program = program
+        self.number = number
+        self.instance = Instance()
+        self.leaving = False
+        """To be forgotten as soon as it is stopped."""
+        self.meaning = 0
+        """What its latest run was started as; see kept.py."""
+        self.born = float("-inf")
+        """When its latest run was asked for."""
+        self.process: Process | None = None
+        self.channel: Channel | None = None
+        self.timer: Timer | None = None
+        self.armed: float | None = None
+
+    def slot(self) -> Slot:
+        """Return its name for onlookers."""
+        return Slot(self.program.name, self.number, self.program.instances)
+
+    def run_name(self, run: int) -> str:
+        """Return what tells a run from all others of its colony."""
+        return f"{self.program.name}:{self.number}/{run}"
