@@ -3,7 +3,7 @@
 import json
 
 from generating.markdown import NOTE, block, code, complete, join, table
-from ncolony.core import keys, logkeys, names, parse, readers
+from ncolony.core import colonyspec, keys, logkeys, names, parse, readers
 from ncolony.core.check import check
 from ncolony.core.program import Defaults, Program
 from ncolony.directory import messages
@@ -71,6 +71,7 @@ def page(_root):
         " `restart`, as the program has read the old text.",
         "### Not supported yet",
         f"Kept for keys to come. A file that has one of these is refused, never half obeyed: {', '.join(later)}.",
+        *_colony(),
         "## What a process gets",
         "The supervisor's environment, or what `env_inherit` names of it; then `env`; then these:",
         table(["variable", "holds"], [[code(name), VARIABLES[name]] for name in _variables()]),
@@ -130,6 +131,21 @@ def _log():
     yield (
         "A size is a number of bytes, or a string with a unit: `kB`, `MB`, `GB`, `TB`, or `KiB`, `MiB`, `GiB`, `TiB`."
     )
+
+
+def _colony():
+    yield "## The file of the colony"
+    yield (
+        f"`conf/{colonyspec.NAME}`, where there is one, says what holds for the whole colony. It is read anew when it"
+        " changes; one that cannot be used is reported, and what it said before goes on to hold. It has no keys of your"
+        " own."
+    )
+    keys_there = [key for key in colonyspec.COLONY_KEYS if key.read is not readers.not_yet]
+    rows = [[code(key.name), key.wanted, _default(key), key.meaning] for key in keys_there]
+    yield table(["key", "value", "default", "meaning"], rows)
+    yield "Inside a group of `groups`:"
+    rows = [[code(key.name), key.wanted, _default(key), key.meaning] for key in colonyspec.GROUP_KEYS]
+    yield table(["key", "value", "default", "meaning"], rows)
 
 
 def _default(key):

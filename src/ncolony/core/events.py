@@ -6,6 +6,10 @@ from ncolony.core.program import Program
 from ncolony.core.record import record
 from ncolony.core.states import Input, Instance
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ncolony.core.colonyspec import ColonySpec
+
 PROGRAM_ADDED, PROGRAM_CHANGED, PROGRAM_REMOVED = "added", "changed", "removed"
 
 
@@ -78,4 +82,11 @@ class ProgramsChanged:
     restart: bool = False
 
 
-Event = InstanceChanged | InstanceTakenOver | Warned | CommandRefused | ProgramsChanged
+@record
+class ColonyDescribed:
+    """What holds for the whole colony was described, for the first time or anew."""
+
+    spec: ColonySpec
+
+
+Event = InstanceChanged | InstanceTakenOver | Warned | CommandRefused | ProgramsChanged | ColonyDescribed

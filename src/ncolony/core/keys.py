@@ -38,6 +38,11 @@ def a_log(value: object) -> object:
     return read(value)
 
 
+def not_yet_keys(*names: str) -> tuple[Key, ...]:
+    """Return keys whose time has not come."""
+    return tuple(Key(name, not_yet, NOT_YET, "", "Not supported yet; an error.") for name in names)
+
+
 _DURATION = 'a time: seconds, or a string like "500ms" or "1m30s"'
 _TIMES = "as the colony's option"
 
@@ -92,6 +97,11 @@ KEYS = (
         "What it may use. One that the system does not allow is why it cannot start.", inner=LIMIT_KEYS),
     Key("sockets", sockets, 'an object of addresses, like {"web": "tcp://127.0.0.1:8080"}', "{}",
         "What the supervisor listens on for it, also while it is restarted: see [sockets.md](sockets.md)."),
-    *(Key(name, not_yet, NOT_YET, "", "Not supported yet; an error.") for name in (
-        "env_files", "ready", "health", "needs", "critical", "schedule", "priority")),
+    *not_yet_keys("env_files"),
+    *not_yet_keys("ready"),
+    *not_yet_keys("health"),
+    *not_yet_keys("needs"),
+    *not_yet_keys("critical"),
+    *not_yet_keys("schedule"),
+    *not_yet_keys("priority"),
 )  # fmt: skip

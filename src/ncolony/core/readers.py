@@ -254,7 +254,10 @@ def fields(value: dict[str, object], keys: tuple[Key, ...], at: str, found: list
         try:
             made[key.field or key.name] = key.read(item)
         except Mismatch as mismatch:
-            found.append(Mismatch(mismatch.wanted or key.wanted, f"{at}.{name}", mismatch.found or shown(item)))
+            found += (
+                Mismatch(one.wanted or key.wanted, f"{at}.{name}{one.at}", one.found or shown(item))
+                for one in (mismatch.several if isinstance(mismatch, Mismatches) else [mismatch])
+            )
     return None if len(found) > before else made
 
 

@@ -55,6 +55,8 @@ class Narrator:
             return f"{event.slot} {event.what}"
         if isinstance(event, events.CommandRefused):
             return f"cannot {type(event.given).__name__.lower()} {str(event.slot)!r}: {event.why}"
+        if isinstance(event, events.ColonyDescribed):
+            return None
         if event.kind == events.PROGRAM_REMOVED:
             self._failures = {key: why for key, why in self._failures.items() if key[0] != event.name}
         return _program(event)

@@ -12,7 +12,7 @@ from time import time
 from ncolony.core.check import check
 from ncolony.core.names import is_ignored
 from ncolony.core.parse import NotAnObject, Problem, parse
-from ncolony.directory.files import Content, Gone, read, stamp
+from ncolony.directory.files import Content, Gone, Partial, read, stamp
 from ncolony.posix.rotatable import why_not_rotated
 
 TYPE_CHECKING = False
@@ -21,28 +21,7 @@ if TYPE_CHECKING:
 
     from ncolony.core.program import Defaults, Program
 
-SETTLED = 1.0  # seconds a file has to lie untouched before a broken text counts as its author's last word
 SURE = 2.0  # seconds after which a file's times tell every change; before, a second write may carry the same ones
-
-
-class Partial:
-    """Remembers files that break off in the middle, to tell those being written from those left that way."""
-
-    def __init__(self) -> None:
-        """Begin with none."""
-        self._seen: dict[str, tuple[int, float]] = {}
-
-    def settled(self, name: str, found: Content, now: float) -> bool:
-        """Tell whether a broken file has lain untouched for long enough. ``now``: on the loop's clock."""
-        stamp, since = self._seen.get(name, (0, now))
-        if stamp != found.stamp:
-            since = now
-        # By its own time where that is long ago; by ours where the clocks cannot be trusted.
-        if time() - found.modified >= SETTLED or now - since >= SETTLED:
-            self._seen.pop(name, None)
-            return True
-        self._seen[name] = (found.stamp, since)
-        return False
 
 
 class Conf:

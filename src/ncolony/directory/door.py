@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 
 from ncolony.core.record import record
-from ncolony.directory.conf import SETTLED, Conf
+from ncolony.directory.colonyfile import ColonyFile
+from ncolony.directory.conf import Conf
+from ncolony.directory.files import SETTLED
 from ncolony.directory.messages import Messages, RestartGroup, RestartOne, Upgrade
 
 TYPE_CHECKING = False
@@ -60,6 +62,7 @@ class Door:
         self._report = report
         self._frequency = places.frequency
         self._conf = Conf(places.config, places.defaults, report)
+        self._colony = ColonyFile(places.config, report)
         self._messages = Messages(places.messages, self._handle, report)
         self._watch: DirectoryWatch | None = None
         self._watched = {places.config: False, places.messages: False}
@@ -82,6 +85,7 @@ class Door:
         """
         self._opened_at = self._loop.now()
         self._lay_there = self._list(self._messages.path, self._messages.names) or []
+        self._look_at_colony()
         self._list_conf()
         self._schedule()
 
@@ -89,6 +93,7 @@ class Door:
         """Look at everything anew, as if nothing could be watched. Does nothing once it is closed."""
         if self._closed:
             return
+        self._look_at_colony()
         self._list_conf()
         self._schedule()
 
@@ -142,12 +147,20 @@ class Door:
             self._unsettled |= unsettled
             self._come_back()
 
+    def _look_at_colony(self) -> None:
+        spec, unfinished = self._colony.look(self._loop.now())
+        if spec is not None:
+            self._supervisor.describe(spec)
+        if unfinished:
+            self._come_back()
+
     def _come_back(self) -> None:
         if self._settle is None:
             self._settle = self._loop.call_at(self._loop.now() + SETTLED, self._settled)
 
     def _settled(self) -> None:
         self._settle = None
+        self._look_at_colony()
         self._changed.update(dict.fromkeys(sorted(self._unsettled)))
         self._unsettled = set()
         self._schedule()
@@ -213,6 +226,7 @@ class Door:
     def _conf_changed(self, names: frozenset[str] | None) -> None:
         if names is None or any(name.startswith(".") for name in names):
             # A hidden name that changes may be the link through which a whole directory is swapped (ConfigMaps).
+            self._look_at_colony()
             self._list_conf()
         if names is None:
             self._lose(self._conf.path, self._conf_changed)
@@ -237,6 +251,7 @@ class Door:
 
     def _poll_now(self) -> None:
         self._poll = None
+        self._look_at_colony()
         self._list_conf()
         self._schedule()
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import stat
 from errno import EMFILE, ENFILE, ENOMEM
+from time import time
 
 from ncolony.core.parse import MAX_BYTES
 from ncolony.core.record import record
 
 SHORTAGES = (EMFILE, ENFILE, ENOMEM)
+SETTLED = 1.0  # seconds a file has to lie untouched before a broken text counts as its author's last word
 
 
 @record
@@ -36,6 +38,26 @@ class Unreadable:
 @record
 class Gone:
     """There is no such file."""
+
+
+class Partial:
+    """Remembers files that break off in the middle, to tell those being written from those left that way."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._seen: dict[str, tuple[int, float]] = {}
+
+    def settled(self, name: str, found: Content, now: float) -> bool:
+        """Tell whether a broken file has lain untouched for long enough. ``now``: on the loop's clock."""
+        stamp, since = self._seen.get(name, (0, now))
+        if stamp != found.stamp:
+            since = now
+        # By its own time where that is long ago; by ours where the clocks cannot be trusted.
+        if time() - found.modified >= SETTLED or now - since >= SETTLED:
+            self._seen.pop(name, None)
+            return True
+        self._seen[name] = (found.stamp, since)
+        return False
 
 
 def read(path: str) -> Content | Unreadable | Gone:

@@ -8,8 +8,7 @@ from ncolony.core.errors import Refused
 from ncolony.core.names import is_ignored, nearest
 from ncolony.core.parse import NotAnObject, Problem, parse, shown
 from ncolony.core.record import record
-from ncolony.directory.conf import Partial
-from ncolony.directory.files import Content, Gone, read
+from ncolony.directory.files import Content, Gone, Partial, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from ncolony.core.colonyspec import ColonySpec
     from ncolony.core.kept import Kept
     from ncolony.core.plan import Remove
     from ncolony.core.program import Program
@@ -48,6 +49,8 @@ class Supervisor:
         self._slots = Slots(loop, spawner, channels, colony=colony, inherit=inherit or {}, observers=observers)
         self._slots.emptied = self._forget
         self._places = self._slots.places
+        self.spec: ColonySpec | None = None
+        """What holds for the whole colony; None: nothing was said of it yet."""
         self._programs: dict[str, Program] = {}
         self._closed: Callable[[], None] | None = None
         self._kept: dict[tuple[str, int], Kept] = {}
@@ -79,6 +82,11 @@ class Supervisor:
                 self._change(act)
             else:
                 self._remove(act)
+
+    def describe(self, spec: ColonySpec) -> None:
+        """Make known what holds for the whole colony; companions see to it."""
+        self.spec = spec
+        self._slots.tell(events.ColonyDescribed(spec))
 
     def start(self, name: str, number: int | None = None, why: str = "") -> None:
         """Start a program, or one instance of it. Raises :class:`NoSuch`, here and below."""

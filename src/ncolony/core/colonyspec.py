@@ -1,0 +1,90 @@
+"""What holds for a whole colony: the file ``conf/.colony``.
+
+It is one JSON object::
+
+    {"readers": "adm",
+     "groups": {"web": {"strategy": "one_for_all", "attempts": 5, "window": "1m"}}}
+
+Its name begins with a dot, so an older supervisor ignores it. Unlike a program's file it has no room for keys of its
+author's own: nobody but us reads it.
+"""
+
+from __future__ import annotations
+
+from ncolony.core.keys import not_yet_keys
+from ncolony.core.parse import Problem, shown
+from ncolony.core.readers import Key, Mismatch, Mismatches, a_duration, an_id, at_least_one, fields, one_of
+from ncolony.core.record import record
+
+NAME = ".colony"
+ONE_FOR_ONE, ONE_FOR_ALL, REST_FOR_ONE = "one_for_one", "one_for_all", "rest_for_one"
+
+
+@record
+class GroupRule:
+    """What a group does when a member ends by itself and is to be started again, in OTP's words."""
+
+    strategy: str = ONE_FOR_ONE
+    attempts: int | None = None
+    """More restarts of its members than this within the window, and the whole group gives up; None: never."""
+    window: float = 60.0
+    """Seconds."""
+
+
+@record
+class ColonySpec:
+    """What holds for a whole colony."""
+
+    readers: int | str | None = None
+    """The group of users who may ask, and change nothing."""
+    groups: tuple[tuple[str, GroupRule], ...] = ()
+    """By label, sorted."""
+
+
+GROUP_KEYS = (
+    Key("strategy", one_of(ONE_FOR_ONE, ONE_FOR_ALL, REST_FOR_ONE),
+        '"one_for_one", "one_for_all" or "rest_for_one"', '"one_for_one"',
+        "Who is restarted when a member ends by itself and is started again: it alone; all members; it and those that "
+        "are started after it."),
+    Key("attempts", at_least_one, "a whole number from 1 up to 100000", "none: never give up",
+        "Give all members up when they were restarted more often than this within the window."),
+    Key("window", a_duration, 'a time, like "1m"', '"1m"', "The time over which restarts are counted."),
+)  # fmt: skip
+
+
+def _groups(value: object) -> tuple[tuple[str, GroupRule], ...]:
+    if not isinstance(value, dict):
+        raise Mismatch
+    found: list[Mismatch] = []
+    made = []
+    for label, rule in sorted(value.items()):
+        at = f".{label}"
+        if not isinstance(rule, dict):
+            found.append(Mismatch('an object, like {"strategy": "one_for_all"}', at, shown(rule)))
+        elif (given := fields(rule, GROUP_KEYS, at, found)) is not None:
+            made.append((label, GroupRule(**given)))  # type: ignore[arg-type]
+    if found:
+        raise Mismatches(found)
+    return tuple(made)
+
+
+COLONY_KEYS = (
+    Key("readers", an_id, "a group of users, by number or name", "nobody but root and the supervisor's own user",
+        "Who may ask over the control socket; they may change nothing."),
+    Key("groups", _groups, 'an object by label, like {"web": {"strategy": "one_for_all"}}', "{}",
+        "What programs that carry a label do together.", inner=GROUP_KEYS),
+    *not_yet_keys("hooks", "metrics"),
+)  # fmt: skip
+
+
+def check_colony(value: dict[str, object]) -> tuple[ColonySpec | None, tuple[Problem, ...]]:
+    """Make the spec of the JSON object ``value``, or tell all that is wrong with it."""
+    found: list[Mismatch] = []
+    made: dict[str, object] | None = {}
+    for name, item in value.items():
+        one = fields({name: item}, COLONY_KEYS, "", found)
+        if one is not None and made is not None:
+            made.update(one)
+    if found:
+        return None, tuple(Problem(one.at.removeprefix("."), one.found, one.wanted) for one in found)
+    return ColonySpec(**made), ()  # type: ignore[arg-type]

@@ -1,0 +1,49 @@
+"""The file of the colony: what may stand in it, and every mistake told at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from ncolony.core.colonyspec import ONE_FOR_ALL, ONE_FOR_ONE, ColonySpec, GroupRule, check_colony
+
+
+def test_nothing_said_is_the_default() -> None:
+    """An empty object is as good as no file."""
+    assert check_colony({}) == (ColonySpec(), ())
+
+
+def test_everything_said_is_held() -> None:
+    """Groups are sorted, so that their order in the file means nothing."""
+    value: dict[str, object] = {
+        "readers": "adm",
+        "groups": {"b": {}, "a": {"strategy": "one_for_all", "attempts": 5, "window": "2m"}},
+    }
+    groups = (("a", GroupRule(ONE_FOR_ALL, 5, 120.0)), ("b", GroupRule(ONE_FOR_ONE, None, 60.0)))
+    assert check_colony(value) == (ColonySpec("adm", groups), ())
+
+
+@pytest.mark.parametrize(
+    ("value", "problems"),
+    [
+        ({"readers": []}, ["readers: found [], wanted a group of users, by number or name"]),
+        ({"groups": []}, ['groups: found [], wanted an object by label, like {"web": {"strategy": "one_for_all"}}']),
+        ({"groups": {"a": 1}}, ['groups.a: found 1, wanted an object, like {"strategy": "one_for_all"}']),
+        (
+            {"groups": {"a": {"strategy": "all", "attempts": 0}, "b": {"windows": 1}}, "reader": 1},
+            [
+                'groups.a.strategy: found "all", wanted "one_for_one", "one_for_all" or "rest_for_one"',
+                "groups.a.attempts: found 0, wanted a whole number from 1 up to 100000",
+                (
+                    'groups.b: found the unknown key "windows", wanted one of strategy, attempts, window'
+                    " (did you mean window?)"
+                ),
+                'found the unknown key "reader", wanted one of readers, groups, hooks, metrics (did you mean readers?)',
+            ],
+        ),
+    ],
+)
+def test_every_mistake_is_told(value: dict[str, object], problems: list[str]) -> None:
+    """With its place, what was found and what is wanted; a key nobody knows is a mistake here."""
+    spec, found = check_colony(value)
+    assert spec is None
+    assert [str(problem) for problem in found] == problems
