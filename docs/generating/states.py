@@ -12,6 +12,7 @@ BELONGS_TO = {
     states.Starting: "ready",
     states.Ready: "ready",
     states.Unhealthy: "health",
+    states.Extend: "ready",
     states.Unblocked: "needs",
 }
 NOW = 1000.0
@@ -19,10 +20,12 @@ VALUES = {  # of each field of states and inputs, those that make a difference
     "core": (False,),
     "deadline": (NOW,),
     "hold": (False,),
+    "hurried": (False, True),
     "killed": (False, True),
     "left": (False, True),
     "pid": (2,),
     "run": (1,),
+    "seconds": (60.0,),
     "since": (NOW - 1000.0, NOW - 0.5),  # a long run and a short one
     "status": (0, 1),
     "then": (None, states.Backoff(NOW), states.Backoff(NOW + 1.0), states.Exited(0), states.Fatal("sample")),

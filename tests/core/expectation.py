@@ -6,6 +6,7 @@ walks.py compares it with the table after every step, so that a wrong cell canno
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 from ncolony.core.program import TEMPORARY, TRANSIENT
@@ -22,6 +23,7 @@ from ncolony.core.states import (
     Starting,
     Stop,
     Stopped,
+    Stopping,
 )
 
 if TYPE_CHECKING:
@@ -54,10 +56,11 @@ class Expectation:
         if isinstance(given, Stop):
             self.want, self.settled = DOWN, Stopped
             if process is not None:
-                within = self.program.stop.timeout if given.within is None else given.within
-                patience = min(within, self.program.stop.timeout)
-                # SIGKILL may be on its way already, and is never put off.
-                process.doomed, process.kill_by = True, min(process.kill_by, now + patience)
+                self._doom(process, now)
+                if given.within is not None:
+                    # SIGKILL may be on its way already, and is never put off.
+                    process.kill_by = min(process.kill_by, now + given.within)
+                    process.hurried |= state in (Starting, Running, Stopping)
             return None
         self.want, self.settled, self.failures, self.earliest = UP, None, 0, now
         if isinstance(given, Restart) and process is not None:
@@ -66,7 +69,13 @@ class Expectation:
 
     def _doom(self, process: Process, now: float) -> None:
         process.doomed = True
-        process.kill_by = min(process.kill_by, now + self.program.stop.timeout)
+        if process.kill_by == inf:  # else it has its time already, and may have been given more
+            process.kill_by = now + self.program.stop.timeout
+
+    def extend(self, process: Process, seconds: float, before: Instance, now: float) -> None:
+        """It asks for more time, which it gets on its way up, or down where nobody is in a hurry."""
+        if isinstance(before.state, Stopping) and not process.hurried:
+            process.kill_by = max(process.kill_by, now + seconds)
 
     def born(self, process: Process, now: float) -> None:
         """A process is there."""

@@ -40,6 +40,8 @@ class Process:
     killed: bool = False
     kill_by: float = inf
     """When SIGKILL must have been sent at the latest."""
+    hurried: bool = False
+    """Whoever stops it has no more time than was said."""
     kill_again_at: float = inf
     """When it must be sent once more."""
 

@@ -21,6 +21,7 @@ from ncolony.core.states import (
     DeadlinePassed,
     Ended,
     Exited,
+    Extend,
     Fatal,
     Instance,
     Killing,
@@ -402,7 +403,7 @@ def test_hurry_never_lengthens(within: float, deadline: float) -> None:
     life.be_born()
     life.give(Stop())
     assert life.give(Stop(within), at=3.0) == ()
-    assert life.instance == Instance(Stopping(100, deadline), DOWN, 0, 1)
+    assert life.instance == Instance(Stopping(100, deadline, hurried=True), DOWN, 0, 1)
 
 
 @pytest.mark.parametrize(("within", "deadline"), [(1.0, 1.0), (60.0, 5.0)])
@@ -411,7 +412,47 @@ def test_a_first_stop_in_a_hurry_is_bounded_by_the_programs_own_patience(within:
     life = Life()
     life.be_born()
     assert life.give(Stop(within)) == TERM
-    assert life.state == Stopping(100, deadline)
+    assert life.state == Stopping(100, deadline, hurried=True)
+
+
+def test_who_asks_for_more_time_gets_it() -> None:
+    """A database that recovers, or writes everything to disk, says how long it will take."""
+    life = Life(program(ready=ReadyRule(timeout=10.0)))
+    life.be_born()
+    assert life.give(Extend(1, 30.0), at=8.0) == ()
+    assert life.state == Starting(100, 0.0, 38.0)
+    life.give(Extend(1, 1.0), at=9.0)
+    assert life.state == Starting(100, 0.0, 38.0), "what it has already is not taken away"
+    life.give(Ready(1), at=20.0)
+    life.give(Extend(1, 5.0))
+    assert life.state == Running(100, 0.0)
+    life.give(Stop(), at=50.0)
+    life.give(Extend(1, 60.0), at=54.0)
+    assert life.state == Stopping(100, 114.0)
+
+
+def test_more_time_is_not_for_who_has_none_to_give() -> None:
+    """Bug 64: a colony that has eight seconds to stop ends in eight, whatever a program asks for."""
+    life = Life()
+    life.be_born()
+    life.give(Stop(8.0))
+    life.give(Extend(1, 60.0), at=1.0)
+    assert life.state == Stopping(100, 5.0, hurried=True)
+    life = Life()
+    life.be_born()
+    life.give(Stop())
+    life.give(Extend(1, 60.0), at=1.0)
+    life.give(Stop(2.0), at=2.0)
+    life.give(Extend(1, 60.0), at=3.0)
+    assert life.state == Stopping(100, 4.0, hurried=True)
+
+
+def test_being_alive_long_enough_is_no_wait_that_can_be_longer() -> None:
+    """The deadline of `after` is when it is ready, not when patience ends."""
+    life = Life(program(ready=ReadyRule(after=2.0)))
+    life.be_born()
+    life.give(Extend(1, 60.0), at=1.0)
+    assert life.state == Starting(100, 0.0, 2.0)
 
 
 def test_stop_while_killing_changes_the_wish_and_nothing_else() -> None:

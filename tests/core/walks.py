@@ -17,6 +17,7 @@ from ncolony.core.states import (
     DeadlinePassed,
     Ended,
     Exited,
+    Extend,
     Fatal,
     Instance,
     Killing,
@@ -116,6 +117,8 @@ class World:
         elif isinstance(given, Unhealthy) and isinstance(state, Running):
             assert process is not None
             expected.unhealthy(process, now)
+        elif isinstance(given, Extend) and process is not None:
+            expected.extend(process, given.seconds, before, now)
         elif isinstance(given, DeadlinePassed) and isinstance(state, Starting):
             assert process is not None
             if self.program.ready is not None and self.program.ready.after is None:
@@ -174,10 +177,18 @@ class World:
             assert body is not None
             due = body.kill_again_at if body.killed else body.kill_by
             assert state.deadline == due, "not the patience that was asked for"
-        if isinstance(state, Starting) and not isinstance(before.state, Starting):
-            rule = self.program.ready
-            assert rule is not None
-            assert state.deadline == self.kernel.now + (rule.timeout if rule.after is None else rule.after)
+        if isinstance(state, Starting):
+            self._check_patience(state.deadline, given, before)
+
+    def _check_patience(self, deadline: float, given: Input, before: Instance) -> None:
+        rule = self.program.ready
+        assert rule is not None
+        if not isinstance(before.state, Starting):
+            assert deadline == self.kernel.now + (rule.timeout if rule.after is None else rule.after)
+        elif isinstance(given, Extend) and rule.after is None:
+            assert deadline == max(before.state.deadline, self.kernel.now + given.seconds)
+        else:
+            assert deadline == before.state.deadline
 
     def _check_state(self) -> None:
         instance, expected, process = self.instance, self.expected, self.kernel.process
@@ -246,6 +257,8 @@ class World:
         run = max(0, self.instance.run - dice.choice((0, 0, 0, 1)))
         process = self.kernel.process
         old = DeadlinePassed(dice.choice(self.deadlines or [0.0]))
+        if dice.random() < 0.2:
+            return Extend(run, dice.choice((0.0, 1.0, 20.0)))
         if process is not None and process.run == run and dice.random() < 0.5:
             return Unhealthy(run, "no answer") if dice.random() < 0.5 or not process.ready else Ready(run)
         late: list[Input] = [old if lifecycle.is_stale(self.instance, old) else DeadlinePassed(-1.0)]

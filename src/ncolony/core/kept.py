@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 _STATES: dict[str, type[State]] = {state.__name__.lower(): state for state in STATES}
-_KINDS = {"pid": int, "status": int, "since": float, "deadline": float, "why": str, "killed": bool}
+_KINDS = {"pid": int, "status": int, "since": float, "deadline": float, "why": str, "killed": bool, "hurried": bool}
 _MEANING = tuple(sorted(restarting_fields()))
 _SILENT = defaults_of(Program)
 MAX_WHY = 80  # characters of a reason that are kept: a record has a fixed size

@@ -27,6 +27,7 @@ from ncolony.core.states import (
     DeadlinePassed,
     Ended,
     Exited,
+    Extend,
     Fatal,
     Input,
     Instance,
@@ -211,7 +212,8 @@ def hurry(at: Moment) -> Step:
     # After SIGKILL there is nothing to hurry; a closer deadline would only call it unkillable too soon.
     if at.given.within is None or (isinstance(state, Sweeping) and state.killed):
         return wish_down(at)
-    sooner = replace(state, deadline=min(state.deadline, at.now + at.given.within))
+    deadline = min(state.deadline, at.now + at.given.within)
+    sooner = Stopping(state.pid, deadline, True) if isinstance(state, Stopping) else replace(state, deadline=deadline)
     return _to(at, sooner, want=DOWN, held=_hold(at))
 
 
@@ -245,6 +247,17 @@ def swept(at: Moment) -> Step:
     if then is None or (isinstance(then, Backoff) and then.deadline <= at.now):
         return again(at)
     return _to(at, then)
+
+
+def more_time(at: Moment) -> Step:
+    """Move the deadline away if that is sooner than it asks for; being alive long enough is no wait to be longer."""
+    state = at.instance.state
+    assert isinstance(at.given, Extend)
+    assert isinstance(state, Starting | Stopping)
+    until = at.now + at.given.seconds
+    rule = at.program.ready
+    fixed = state.hurried if isinstance(state, Stopping) else rule is None or rule.after is not None
+    return stay(at) if fixed or until <= state.deadline else _to(at, replace(state, deadline=until))
 
 
 def kill_left(at: Moment) -> Step:
@@ -305,11 +318,10 @@ def _launch(at: Moment, attempt: int) -> Step:
 
 def _stop(at: Moment, pid: int, **changes: object) -> Step:
     policy = at.program.stop
-    patience = policy.timeout
-    if isinstance(at.given, Stop) and at.given.within is not None:
-        patience = min(patience, at.given.within)
+    within = at.given.within if isinstance(at.given, Stop) else None
+    time = policy.timeout if within is None else min(policy.timeout, within)
     # SIGCONT after it: a process that was stopped (SIGSTOP) would never see the signal.
-    return _to(at, Stopping(pid, at.now + patience), Signal(policy.signal), Signal(SIGCONT), **changes)
+    return _to(at, Stopping(pid, at.now + time, within is not None), Signal(policy.signal), Signal(SIGCONT), **changes)
 
 
 def _kill_deadline(at: Moment) -> float:
@@ -345,22 +357,22 @@ def _attempt(verdict: restarts.Verdict) -> int:
 # The table --------------------------------------------------------------------------------------------------------------
 
 _COLUMNS = (
-    Start, Stop, Restart, Spawned, SpawnFailed, Ready, Ended, Swept, Unhealthy, DeadlinePassed, Unblocked,
+    Start, Stop, Restart, Spawned, SpawnFailed, Ready, Ended, Swept, Unhealthy, Extend, DeadlinePassed, Unblocked,
 )  # fmt: skip
 _ = impossible
 _ROWS: dict[type[State], tuple[Callable[[Moment], Step], ...]] = {
-    #         Start         Stop         Restart      Spawned Failed     Ready  Ended       Swept  Unhealthy  Deadline       Unblocked
-    Stopped:  (start,        refuse_stop, start,       _,      _,         stay,  _,          _,     stay,      _,             stay),
-    Waiting:  (wish_up,      down,        wish_up,     _,      _,         stay,  _,          _,     stay,      _,             unblocked),
-    Spawning: (wish_up,      wish_down,   wish_up,     alive,  stillborn, stay,  _,          _,     stay,      _,             stay),
-    Starting: (refuse_start, stop,        replace_it,  _,      _,         ready, died_early, _,     stay,      patience_over, stay),
-    Running:  (refuse_start, stop,        replace_it,  _,      _,         stay,  ended,      _,     unhealthy, _,             stay),
-    Stopping: (wish_up,      hurry,       wish_up,     _,      _,         stay,  gone,       _,     stay,      kill,          stay),
-    Killing:  (wish_up,      wish_down,   wish_up,     _,      _,         stay,  gone,       _,     stay,      kill_again,    stay),
-    Sweeping: (start_after,  hurry,       start_after, _,      _,         stay,  _,          swept, stay,      kill_left,     stay),
-    Backoff:  (start,        down,        start,       _,      _,         stay,  _,          _,     stay,      again,         stay),
-    Exited:   (start,        down,        start,       _,      _,         stay,  _,          _,     stay,      _,             stay),
-    Fatal:    (start,        down,        start,       _,      _,         stay,  _,          _,     stay,      _,             stay),
+    #         Start         Stop         Restart      Spawned Failed     Ready  Ended       Swept  Unhealthy  Extend     Deadline       Unblocked
+    Stopped:  (start,        refuse_stop, start,       _,      _,         stay,  _,          _,     stay,      stay,      _,             stay),
+    Waiting:  (wish_up,      down,        wish_up,     _,      _,         stay,  _,          _,     stay,      stay,      _,             unblocked),
+    Spawning: (wish_up,      wish_down,   wish_up,     alive,  stillborn, stay,  _,          _,     stay,      stay,      _,             stay),
+    Starting: (refuse_start, stop,        replace_it,  _,      _,         ready, died_early, _,     stay,      more_time, patience_over, stay),
+    Running:  (refuse_start, stop,        replace_it,  _,      _,         stay,  ended,      _,     unhealthy, stay,      _,             stay),
+    Stopping: (wish_up,      hurry,       wish_up,     _,      _,         stay,  gone,       _,     stay,      more_time, kill,          stay),
+    Killing:  (wish_up,      wish_down,   wish_up,     _,      _,         stay,  gone,       _,     stay,      stay,      kill_again,    stay),
+    Sweeping: (start_after,  hurry,       start_after, _,      _,         stay,  _,          swept, stay,      stay,      kill_left,     stay),
+    Backoff:  (start,        down,        start,       _,      _,         stay,  _,          _,     stay,      stay,      again,         stay),
+    Exited:   (start,        down,        start,       _,      _,         stay,  _,          _,     stay,      stay,      _,             stay),
+    Fatal:    (start,        down,        start,       _,      _,         stay,  _,          _,     stay,      stay,      _,             stay),
 }  # fmt: skip
 
 TABLE: dict[tuple[type[State], type[Input]], Callable[[Moment], Step]] = {

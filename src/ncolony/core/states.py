@@ -53,6 +53,8 @@ class Stopping:
 
     pid: int
     deadline: float
+    hurried: bool = False
+    """Whoever stops it has no more time than that: it cannot ask for more."""
 
 
 @record
@@ -175,6 +177,14 @@ class Unhealthy:
 
 
 @record
+class Extend:
+    """It asks for more time to become ready, or to stop: so many seconds from now."""
+
+    run: int
+    seconds: float
+
+
+@record
 class DeadlinePassed:
     """The deadline that the state carried is here."""
 
@@ -188,9 +198,22 @@ class Unblocked:
     run: int
 
 
-Input = Start | Stop | Restart | Spawned | SpawnFailed | Ready | Ended | Swept | Unhealthy | DeadlinePassed | Unblocked
+Input = (
+    Start
+    | Stop
+    | Restart
+    | Spawned
+    | SpawnFailed
+    | Ready
+    | Ended
+    | Swept
+    | Unhealthy
+    | Extend
+    | DeadlinePassed
+    | Unblocked
+)
 COMMANDS = (Start, Stop, Restart)
-INPUTS = (*COMMANDS, Spawned, SpawnFailed, Ready, Ended, Swept, Unhealthy, DeadlinePassed, Unblocked)
+INPUTS = (*COMMANDS, Spawned, SpawnFailed, Ready, Ended, Swept, Unhealthy, Extend, DeadlinePassed, Unblocked)
 
 # Outputs ----------------------------------------------------------------------------------------------------------
 
