@@ -1,4 +1,4 @@
-"""The native event loop: a selector and a heap of deadlines, nothing else.
+"""The native event loop: epoll and a heap of deadlines, nothing else.
 
 It runs a colony by itself (:meth:`Loop.run`), or inside another loop: its own descriptor (:meth:`Loop.fileno`) can be
 read whenever something in it is ready, so a host adds that one descriptor and one timer and calls :meth:`Loop.turn`.
@@ -7,10 +7,8 @@ read whenever something in it is ready, so a host adds that one descriptor and o
 from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
-from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
+from select import EPOLLIN, EPOLLOUT, epoll
 from time import monotonic
-
-from ncolony.core.errors import OSFailure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,8 +40,9 @@ class Loop:
     """Time and readiness for one colony. Not thread-safe: everything happens on the thread that runs it."""
 
     def __init__(self) -> None:
-        """Open the selector."""
-        self._selector = DefaultSelector()
+        """Open the epoll."""
+        self._poll = epoll()
+        self._calls: dict[int, Callable[[], object]] = {}
         self._timers: list[tuple[float, int, Timer]] = []
         self._cancelled = 0
         self._serial = 0
@@ -52,16 +51,8 @@ class Loop:
         self.now = monotonic
 
     def fileno(self) -> int:
-        """Return a descriptor that is readable whenever :meth:`turn` has something to do now, deadlines apart.
-
-        Raises :class:`OSFailure` on systems whose selector has no descriptor (neither epoll nor kqueue).
-        """
-        fileno = getattr(self._selector, "fileno", None)
-        if fileno is None:
-            message = "cannot run inside another event loop: this system has neither epoll nor kqueue"
-            raise OSFailure(message)
-        number: int = fileno()
-        return number
+        """Return a descriptor that is readable whenever :meth:`turn` has something to do now, deadlines apart."""
+        return self._poll.fileno()
 
     def call_at(self, when: float, call: Callable[[], None]) -> Timer:
         """Call once, not before ``when``; calls with equal times are made in the order they were asked for.
@@ -87,16 +78,23 @@ class Loop:
             self._cancelled = 0
 
     def watch(self, fd: int, call: Callable[[], object]) -> None:
-        """Call whenever ``fd`` can be read."""
-        self._selector.register(fd, EVENT_READ, call)
+        """Call whenever ``fd`` can be read. Raises KeyError where it is watched already."""
+        self._register(fd, EPOLLIN, call)
 
     def watch_writes(self, fd: int, call: Callable[[], object]) -> None:
-        """Call whenever ``fd`` can be written."""
-        self._selector.register(fd, EVENT_WRITE, call)
+        """Call whenever ``fd`` can be written. Raises KeyError where it is watched already."""
+        self._register(fd, EPOLLOUT, call)
+
+    def _register(self, fd: int, events: int, call: Callable[[], object]) -> None:
+        if fd in self._calls:
+            raise KeyError(fd)
+        self._poll.register(fd, events)
+        self._calls[fd] = call
 
     def unwatch(self, fd: int) -> None:
-        """Stop watching. Has to be done before the descriptor is closed."""
-        self._selector.unregister(fd)
+        """Stop watching. Has to be done before the descriptor is closed. Raises KeyError where it is not watched."""
+        del self._calls[fd]
+        self._poll.unregister(fd)
 
     def deadline(self) -> float | None:
         """Return when the next timer is due, or None."""
@@ -112,12 +110,12 @@ class Loop:
         if due is not None:
             left = max(0.0, due - self.now())
             timeout = min(LONGEST, left if timeout is None else min(timeout, left))
-        ready = self._selector.select(timeout)
-        watched = self._selector.get_map()
-        for key, _ in ready:
+        calls = self._calls
+        ready = [(fd, calls[fd]) for fd, _ in self._poll.poll(timeout)]
+        for fd, call in ready:
             # A call made earlier in this turn may have closed this descriptor, or reused its number.
-            if watched.get(key.fd) is key:
-                key.data()
+            if calls.get(fd) is call:
+                call()
         self._make_due_calls()
 
     def _make_due_calls(self) -> None:
@@ -149,6 +147,7 @@ class Loop:
         self._running = False
 
     def close(self) -> None:
-        """Give the selector back. What is still watched stays open."""
+        """Give the epoll back. What is still watched stays open."""
         self._timers.clear()
-        self._selector.close()
+        self._calls.clear()
+        self._poll.close()

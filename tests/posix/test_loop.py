@@ -223,7 +223,7 @@ def test_number_reused_in_the_same_turn_is_not_mistaken_for_the_old_descriptor(s
     stage.loop.watch(other, lambda: reuse(one))
     stage.turn()
     assert calls == ["reused"]
-    for fd in stage.loop.watched if isinstance(stage, Virtual) else list(stage.loop._selector.get_map()):
+    for fd in stage.loop.watched if isinstance(stage, Virtual) else list(stage.loop._calls):
         stage.loop.unwatch(fd)
     for fd in {one, first, other, second, *spare}:
         os.close(fd)

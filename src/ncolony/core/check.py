@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from ncolony.core.keys import KEYS
-from ncolony.core.limits import Limits
+from ncolony.core.limits import NO_LIMITS
 from ncolony.core.names import check_name, nearest
 from ncolony.core.parse import Problem, shown
 from ncolony.core.program import Defaults, Program, RestartPolicy
@@ -43,7 +43,7 @@ def check(name: str, text: str, value: dict[str, object], defaults: Defaults) ->
 
 
 def _fields(value: dict[str, object], problems: list[Problem], defaults: Defaults) -> dict[str, object]:
-    fields: dict[str, object] = {"restart": defaults.restart, "stop": defaults.stop, "limits": Limits()}
+    fields: dict[str, object] = {"restart": defaults.restart, "stop": defaults.stop, "limits": NO_LIMITS}
     for name, item in value.items():
         key = _BY_NAME.get(name)
         if key is None:

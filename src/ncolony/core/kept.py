@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 VERSION = 1
 _STATES: dict[str, type[State]] = {state.__name__.lower(): state for state in STATES}
 _KINDS = {"pid": int, "status": int, "since": float, "deadline": float, "why": str, "killed": bool, "hurried": bool}
-_MEANING = tuple(sorted(restarting_fields()))
 _SILENT = defaults_of(Program)
+_MEANING = tuple((field, _SILENT.get(field)) for field in sorted(restarting_fields()))
 MAX_WHY = 80  # characters of a reason that are kept: a record has a fixed size
 
 
@@ -46,7 +46,7 @@ class Kept:
 def fingerprint(program: Program) -> int:
     """Return a number for all that a process was started with: another number, another process."""
     # A field that says nothing counts for nothing: so a version that knows more keys takes processes over as they are.
-    told = [(field, value) for field in _MEANING if (value := getattr(program, field)) != _SILENT.get(field)]
+    told = [(field, value) for field, silent in _MEANING if (value := getattr(program, field)) != silent]
     return crc32(repr(told).encode("utf-8", "surrogatepass"))
 
 

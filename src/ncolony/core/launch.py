@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ncolony.core.limits import Limits
+from ncolony.core.limits import NO_LIMITS, Limits
 from ncolony.core.program import GROUP
 from ncolony.core.record import record
 from ncolony.core.sockets import Socket
@@ -25,7 +25,7 @@ class Launch:
     gid: int | str | None = None
     scope: str = GROUP
     """As in a program's ``stop``: what of all that it starts is looked after."""
-    limits: Limits = Limits()
+    limits: Limits = NO_LIMITS
     sockets: tuple[Socket, ...] = ()
     """What becomes its descriptors from 3 on."""
     listening: tuple[int, ...] = ()

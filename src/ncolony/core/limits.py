@@ -62,6 +62,10 @@ class Limits:
     io: IoPriority | None = None
 
 
+NO_LIMITS = Limits()
+"""One for all that have none, so that comparing them costs nothing."""
+
+
 def _limit(unit: Callable[[object], int]) -> Callable[[object], Limit]:
     """Make a reader of a limit: one value for both, or an object of soft and hard."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from signal import SIGTERM
 
-from ncolony.core.limits import Limits
+from ncolony.core.limits import NO_LIMITS, Limits
 from ncolony.core.logspec import LogSpec
 from ncolony.core.record import record
 from ncolony.core.sockets import Socket
@@ -71,7 +71,7 @@ class Program:
     autostart: bool = True
     restart: RestartPolicy = RestartPolicy()
     stop: StopPolicy = StopPolicy()
-    limits: Limits = Limits()
+    limits: Limits = NO_LIMITS
     sockets: tuple[Socket, ...] = ()
     """What it finds open, from descriptor 3 on, in the order of their names."""
     log: LogSpec = LogSpec()

@@ -89,9 +89,11 @@ def _repr(self: object) -> str:
 
 
 def _equal(self: object, other: object) -> bool:
+    if other is self:
+        return True
     if other.__class__ is not self.__class__:
         return NotImplemented  # type: ignore[no-any-return]
-    return _values(self) == _values(other)
+    return all(getattr(self, name) == getattr(other, name) for name in self._fields)  # type: ignore[attr-defined]
 
 
 def _hash(self: object) -> int:

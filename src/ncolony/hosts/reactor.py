@@ -1,6 +1,6 @@
 """A colony as a Twisted service, on whatever reactor Twisted was told to use.
 
-The colony keeps its own small loop. The reactor sees one descriptor, that of the loop's selector, and one delayed call,
+The colony keeps its own small loop. The reactor sees one descriptor, that of the loop's epoll, and one delayed call,
 for its next deadline; so a thousand programs are no more to it than one, and even select has room for them.
 """
 

@@ -246,12 +246,14 @@ def _text(rest: str) -> str:
 def _pipes_of(pid: int | None) -> dict[str, int]:
     """Open the pipes anew that a live process writes its output to. Both streams may be one pipe by its own choice."""
     found: dict[str, int] = {}
+    if pid is None:
+        return found
     seen = set()
     for number, name in enumerate(STREAMS, 1):
         path = f"/proc/{pid}/fd/{number}"
         try:
             status = os.stat(path)
-            if pid is not None and stat.S_ISFIFO(status.st_mode) and status.st_ino not in seen:
+            if stat.S_ISFIFO(status.st_mode) and status.st_ino not in seen:
                 found[name] = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
                 seen.add(status.st_ino)
         except OSError:

@@ -11,7 +11,7 @@ import marshal
 import os
 import sys
 
-from ncolony.core.limits import IoPriority, Limit, Limits
+from ncolony.core.limits import NO_LIMITS, IoPriority, Limit, Limits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ FIRST = 3  # the number that a program's first socket has to have
 
 def is_needed(launch: Launch) -> bool:
     """Tell whether a plain spawn cannot give a program what it is to have."""
-    return launch.uid is not None or launch.gid is not None or bool(launch.sockets) or launch.limits != Limits()
+    return launch.uid is not None or launch.gid is not None or bool(launch.sockets) or launch.limits != NO_LIMITS
 
 
 def arguments(launch: Launch) -> tuple[str, ...]:
@@ -53,7 +53,7 @@ def _report(launch: Launch) -> int:
 
 
 def _more(launch: Launch) -> str:
-    if not launch.sockets and launch.limits == Limits():
+    if not launch.sockets and launch.limits == NO_LIMITS:
         return ""
     names: tuple[str, ...] = Limits.__match_args__
     limits = {name.rstrip("_"): _plain(value) for name in names if (value := getattr(launch.limits, name)) is not None}

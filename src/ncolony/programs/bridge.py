@@ -1,4 +1,4 @@
-"""Joins our own loop to a Twisted reactor: one descriptor, that of the loop's selector, and one delayed call.
+"""Joins our own loop to a Twisted reactor: one descriptor, that of the loop's epoll, and one delayed call.
 
 So whatever lives on the loop costs the reactor no more than that, and even select has room for it.
 """

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 class Place:
     """Where one instance lives. The supervisor alone changes it."""
 
-    __slots__ = ("armed", "born", "channel", "instance", "leaving", "meaning", "number", "process", "program", "timer")
+    __slots__ = (
+        "armed", "born", "channel", "instance", "leaving", "meaning", "meant", "number", "process", "program", "timer",
+    )  # fmt: skip
 
     def __init__(self, program: Program, number: int) -> None:
         """Begin stopped."""
@@ -25,6 +27,8 @@ class Place:
         """To be forgotten as soon as it is stopped."""
         self.meaning = 0
         """What its latest run was started as; see kept.py."""
+        self.meant: Program | None = None
+        """The program that ``meaning`` was worked out from; None: it was taken over from an earlier supervisor."""
         self.born = float("-inf")
         """When its latest run was asked for."""
         self.process: Process | None = None

@@ -121,15 +121,20 @@ class Slots:
         self.arm(place)
         moved = after.state is not before.state
         if moved or after.held != before.held:
-            if moved and isinstance(after.state, Spawning):
-                place.meaning = fingerprint(place.program)
+            if moved and isinstance(after.state, Spawning) and place.program is not place.meant:
+                place.meaning, place.meant = fingerprint(place.program), place.program
             self.tell(events.InstanceChanged(place.slot(), before, after, given, now, place.meaning))
         for output in outputs:
             self._carry_out(place, given, output)
-        if isinstance(given, Spawned) and after.want == UP and place.meaning != fingerprint(place.program):
-            self.feed(place, Restart())  # it was described anew while it came to life
+        if isinstance(given, Spawned) and after.want == UP and place.program is not place.meant:
+            self._see_if_meant(place)
         if place.leaving and isinstance(after.state, Stopped):
             self.emptied(place)
+
+    def _see_if_meant(self, place: Place) -> None:
+        """Replace a process that came to life while its program was described anew."""
+        if place.meaning != fingerprint(place.program):
+            self.feed(place, Restart())
 
     def _part(self, place: Place, *, left: bool) -> None:
         """Let go of a process that is gone, unless others are ``left`` that will get signals through it."""
