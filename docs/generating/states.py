@@ -30,6 +30,7 @@ VALUES = {  # of each field of states and inputs, those that make a difference
     "status": (0, 1),
     "then": (None, states.Backoff(NOW), states.Backoff(NOW + 1.0), states.Exited(0), states.Fatal("sample")),
     "why": ("sample",),
+    "usage": (None,),
     "within": (None, 0.0),
 }
 

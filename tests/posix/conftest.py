@@ -20,6 +20,7 @@ from ncolony.posix.exits import PidfdExits, SigchldExits, has_pidfds
 from ncolony.posix.spawn import PosixSpawner
 from ncolony.posix.targets import Targets
 from ncolony.testing import MemorySink
+from tests.conftest import bare
 
 OTHER = 54321  # a user that nobody has, and that has no entry in passwd
 DEADLINE = 20.0
@@ -45,7 +46,7 @@ class Run:
     def __init__(self, bench, launch):
         self.facts = []
         self.bench = bench
-        self.process = bench.spawner.spawn(launch, self.facts.append)
+        self.process = bench.spawner.spawn(launch, lambda fact: self.facts.append(bare(fact)))
         bench.channel.spawned()
 
     @property

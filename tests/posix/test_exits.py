@@ -16,7 +16,7 @@ from ncolony.core.outcome import exit_code
 from ncolony.core.states import UP, Ended, Instance, Running, Spawned
 from ncolony.posix.exits import SigchldExits, reap
 from ncolony.testing import MemorySink
-from tests.conftest import descriptors
+from tests.conftest import bare, descriptors
 from tests.posix.conftest import Bench, as_root
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -38,6 +38,19 @@ def state_of(pid):
 def test_exit_code_is_told(bench, code):
     """Bug 60: as it was."""
     assert bench.spawn("sh", "-c", f"exit {code}").over().status == code
+
+
+def test_what_a_run_has_used_is_told(bench):
+    """CPU time of it and of its children; memory only where it is more than what it shared with us at its birth."""
+    code = "import os; b = b'x' * (300 << 20); sum(range(3_000_000))"
+    facts = []
+    bench.spawner.spawn(bench.launch(sys.executable, "-S", "-c", code), facts.append)
+    bench.channel.spawned()
+    bench.until(lambda: facts[1:])
+    usage = facts[1].usage
+    assert usage.user > 0.01
+    assert 0 <= usage.system < 60
+    assert 300 << 20 < usage.peak < 1 << 30
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGRTMIN + 3])
@@ -85,7 +98,7 @@ def test_end_noticed_before_the_report_leaves_no_pid_to_signal():
         run = None
 
         def __call__(self, fact):
-            facts.append(fact)
+            facts.append(bare(fact))
             sent.append(self.process.pid)
 
     tell = Tell()

@@ -9,6 +9,7 @@ import pytest
 from ncolony.core.launch import Launch
 from ncolony.core.states import Ended, Spawned, SpawnFailed
 from ncolony.testing import Act, FakeSpawner, VirtualLoop
+from tests.conftest import bare
 from tests.posix.conftest import WAYS, Bench
 
 SCRIPTS = {
@@ -36,7 +37,7 @@ class Real:
     def spawn(self, name, tell, run=1):
         """Start one of the scripts."""
         args = ("sh", "-c", SCRIPTS[name]) if name in SCRIPTS else (name,)
-        process = self.bench.spawner.spawn(self.bench.launch(*args, run=run), tell)
+        process = self.bench.spawner.spawn(self.bench.launch(*args, run=run), lambda fact: tell(bare(fact)))
         self.bench.channel.spawned()
         self.started.append(process)
         if name == "ignores TERM":  # and has said so

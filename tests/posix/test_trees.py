@@ -22,6 +22,7 @@ from ncolony.posix.spawn import MANY, PosixSpawner
 from ncolony.posix.targets import Targets
 from ncolony.posix.trees import Trees
 from ncolony.testing import MemorySink
+from tests.conftest import bare
 from tests.posix.conftest import EXITS, OTHER, PATH, as_root, turn_until
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -40,7 +41,7 @@ class Run:
         stdout, stderr = grove.channel.child_fds()
         given = {"args": ("sh", "-c", script), "env": env, "scope": scope, "cwd": str(grove.folder), **more}
         launch = Launch(run=run, stdout=stdout, stderr=stderr, **given)
-        self.process = grove.spawner.spawn(launch, self.facts.append)
+        self.process = grove.spawner.spawn(launch, lambda fact: self.facts.append(bare(fact)))
         grove.channel.spawned()
         grove.runs.append(self)
 
@@ -346,7 +347,7 @@ class Parent:
 def adopt(grove, pid, facts, scope="tree"):
     """Take run 7 over."""
     kept = Kept("web", 1, Instance(Running(pid or 2, 0.0), UP, 0, 7), 0, ticks_now())
-    return grove.spawner.adopt("web:1/7", kept, pid, facts.append, scope)
+    return grove.spawner.adopt("web:1/7", kept, pid, lambda fact: facts.append(bare(fact)), scope)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from ncolony.posix.spawn import PosixSpawner
 from ncolony.posix.targets import Targets
 from ncolony.programs.sessions import SessionExits, SessionSpawner, members
 from ncolony.testing import MemorySink
+from tests.conftest import bare
 
 pytestmark = pytest.mark.skipif(not has_pidfds(), reason="this kernel has no pidfds")
 DEADLINE = 20.0
@@ -36,7 +37,7 @@ class Shell:
         stdout, stderr = self.channel.child_fds()
         self.facts = []
         launch = Launch(1, ("sh", "-c", script), dict(os.environ), stdout, stderr)
-        self.process = SessionSpawner(self.spawner).spawn(launch, self.facts.append)
+        self.process = SessionSpawner(self.spawner).spawn(launch, lambda fact: self.facts.append(bare(fact)))
         self.pid = self.facts[0].pid
 
     def until(self, there):

@@ -12,6 +12,7 @@ from ncolony.core.states import Ended
 from ncolony.posix.descriptors import keep_private
 from ncolony.runtime.supervisor import Supervisor
 from ncolony.testing import MemoryObserver
+from tests.conftest import bare
 from tests.posix.conftest import EXITS, PATH, Bench, file_limit  # noqa: F401 - a fixture
 from tests.runtime.conftest import program
 
@@ -174,5 +175,5 @@ def test_last_words_come_before_the_news_of_the_end(stage):
     stage.bench.sink.write = lambda label, stream, lines: heard.extend(lines)
     stage.apply(shell("printf abc; exit 3", restart=RestartPolicy(policy="temporary")))
     stage.bench.until(lambda: any(isinstance(one, Ended) for one in heard))
-    told = [one for one in heard if one == b"abc" or isinstance(one, Ended)]
+    told = [bare(one) for one in heard if one == b"abc" or isinstance(one, Ended)]
     assert told == [b"abc", Ended(1, 3)]

@@ -7,7 +7,36 @@ from __future__ import annotations
 
 from signal import Signals
 
+from ncolony.core.record import record
+
 SIGNAL_EXIT_BASE = 128
+
+
+@record
+class Usage:
+    """What a run has used, with all its children that it waited for."""
+
+    user: float
+    """Seconds of CPU time in its own code."""
+    system: float
+    """Seconds of CPU time in the kernel."""
+    peak: int
+    """The most memory that one of its processes had at a time, in bytes; 0: less than its supervisor, or not known."""
+
+
+@record
+class Death:
+    """How a process ended."""
+
+    status: int | None = None
+    """None where nobody can know it who is not its parent."""
+    core: bool = False
+    """It left a core dump."""
+    usage: Usage | None = None
+
+
+UNSEEN = Death()
+"""Of a process that somebody else has reaped."""
 
 
 def signal_name(number: int) -> str:

@@ -6,6 +6,7 @@ set. Times are seconds on the loop's monotonic clock. Facts carry the number of 
 
 from __future__ import annotations
 
+from ncolony.core.outcome import Usage
 from ncolony.core.record import record
 
 # States ---------------------------------------------------------------------------------------------------------
@@ -159,6 +160,8 @@ class Ended:
     core: bool = False
     left: bool = False
     """Others that it started live on; Swept follows when they are gone."""
+    usage: Usage | None = None
+    """What it has used; None where nobody was told."""
 
 
 @record

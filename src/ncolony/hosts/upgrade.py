@@ -48,7 +48,7 @@ def ask(exits: Exits, answer: Callable[[bool], None]) -> None:
     """
     words = [*command(), QUESTION]
     pid = os.posix_spawn(words[0], words, os.environ)
-    exits.watch(pid, lambda status, _: answer(status == 0))
+    exits.watch(pid, lambda death: answer(death.status == 0))
 
 
 def execute(handed_over: Mapping[str, int]) -> None:

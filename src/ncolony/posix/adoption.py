@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
+from ncolony.core.outcome import UNSEEN
 from ncolony.core.program import PROCESS
 from ncolony.core.states import Ended
 from ncolony.posix.processes import is_run
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ncolony.core.kept import Kept
+    from ncolony.core.outcome import Death
     from ncolony.ports import Fact
     from ncolony.posix.exits import Exits, Gone, Register
 
@@ -70,15 +72,15 @@ def hold(exits: Exits, name: str, kept: Kept, pid: int | None, tell: Callable[[F
         tell(Ended(run, None))
         return held
 
-    def gone(status: int | None, core: bool) -> None:  # noqa: FBT001 - the port's signature
+    def gone(death: Death) -> None:
         held.close()
-        tell(Ended(run, status, core))
+        tell(Ended(run, death.status, death.core, usage=death.usage))
 
     # Only now, as the pidfd keeps the pid from being another process's afterwards.
     if is_run(pid, kept.born, name):
         exits.adopt(pid, gone)
     else:
-        gone(None, core=False)
+        gone(UNSEEN)
     return held
 
 

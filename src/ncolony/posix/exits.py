@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import signal
+from resource import RUSAGE_SELF, getrusage
 
+from ncolony.core.outcome import UNSEEN, Death, Usage
 from ncolony.posix.processes import start_time
 
 TYPE_CHECKING = False
@@ -20,13 +22,13 @@ if TYPE_CHECKING:
 
     from ncolony.ports import Loop
 
-    Gone = Callable[[int | None, bool], None]
+    Gone = Callable[[Death], None]
 
     class Exits(Protocol):
         """Watches child processes."""
 
         def watch(self, pid: int, gone: Gone) -> None:
-            """Reap the child ``pid`` once it has ended, and call ``gone`` with its status and whether it dumped core.
+            """Reap the child ``pid`` once it has ended, and call ``gone`` with how it died.
 
             Raises OSError where the system has no room to watch one more.
             """
@@ -43,6 +45,9 @@ if TYPE_CHECKING:
 
         def forget(self, pid: int) -> None:
             """Watch it no more."""
+
+
+KILOBYTE = 1024  # what ru_maxrss counts in, on Linux
 
 
 def has_pidfds() -> bool:
@@ -73,7 +78,7 @@ class PidfdExits:
             ended = reap(pid)
             if ended is not None:
                 self.forget(pid)
-                gone(*ended)
+                gone(ended)
 
         try:
             self._loop.watch(pidfd, look)
@@ -123,7 +128,7 @@ class SigchldExits:
                 self._loop.call_at(self._loop.now() + 1.0, look)
             else:
                 self.forget(pid)
-                gone(None, False)
+                gone(UNSEEN)
 
         look()
 
@@ -162,23 +167,23 @@ class SigchldExits:
                 ended = reap(pid) if pid in self._children else None  # a call for another may have forgotten it
                 if ended is not None:
                     del self._children[pid]
-                    gone(*ended)
+                    gone(ended)
         except BaseException:
             self._wake()  # no signal will come again for those that were not looked at
             raise
 
 
-def reap(pid: int) -> tuple[int | None, bool] | None:
-    """Reap the child ``pid`` if it has ended: its status, and whether it dumped core. None: it lives.
-
-    The status is None where this process cannot know it.
-    """
+def reap(pid: int) -> Death | None:
+    """Reap the child ``pid`` if it has ended, and return how it died. None: it lives."""
     try:
-        reaped, wait_status = os.waitpid(pid, os.WNOHANG)
+        reaped, wait_status, used = os.wait4(pid, os.WNOHANG)
     except ChildProcessError:
         # Somebody in this process waits for any child and was quicker; the status is lost, the end is not.
         # Or it was never ours: an earlier supervisor started it.
-        return None, False
+        return UNSEEN
     if reaped == 0:
         return None
-    return os.waitstatus_to_exitcode(wait_status), os.WCOREDUMP(wait_status)
+    # A process that was spawned counts the memory of its spawner, which it shared until it became another program.
+    peak = used.ru_maxrss if used.ru_maxrss > getrusage(RUSAGE_SELF).ru_maxrss else 0
+    usage = Usage(used.ru_utime, used.ru_stime, peak * KILOBYTE)
+    return Death(os.waitstatus_to_exitcode(wait_status), os.WCOREDUMP(wait_status), usage)

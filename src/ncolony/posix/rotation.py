@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ncolony.core.outcome import Death
     from ncolony.posix.exits import Register
 
 COMPRESSED = ".gz"
@@ -176,16 +177,16 @@ class Compressor:
             self._work = None
             raise
 
-    def _gone(self, status: int | None, core: bool) -> None:  # noqa: ARG002, FBT001 - the port's signature
+    def _gone(self, death: Death) -> None:
         work, self._work = self._work, None
         assert work is not None  # noqa: S101 - it is there while its process is
         try:
-            if status == 0:
+            if death.status == 0:
                 self._put_in_place(work)
                 self._queue.append((work.path, work.backups))  # there may be more
             else:
                 os.unlink(work.path + UNFINISHED)
-                if self._queue or status != -signal.SIGKILL:
+                if self._queue or death.status != -signal.SIGKILL:
                     self._report(f"cannot compress a backup of {work.path!r}: it stays as it is")
         except OSError as error:
             self._report(f"cannot compress the backups of {work.path!r}: {error.strerror}")

@@ -13,7 +13,9 @@ import signal
 import sys
 from functools import partial
 
+from ncolony.core.outcome import UNSEEN
 from ncolony.core.program import GROUP, PROCESS
+from ncolony.core.record import replace
 from ncolony.core.states import Ended, Spawned, SpawnFailed, Swept
 from ncolony.posix import handing
 from ncolony.posix.adoption import hold, watches
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from ncolony.core.kept import Kept
     from ncolony.core.launch import Launch
+    from ncolony.core.outcome import Death
     from ncolony.ports import Fact, Loop, Process
     from ncolony.posix.exits import Exits
     from ncolony.posix.tree import Tree
@@ -69,13 +72,16 @@ class Child:
         if self._trees is not None and self._tree is not None:
             self._trees.born(self._tree, pid)
 
-    def ended(self, run: int, status: int | None, core: bool, tell: Callable[[Fact], None]) -> None:  # noqa: FBT001
+    def ended(self, run: int, death: Death, tell: Callable[[Fact], None]) -> None:
         """Tell of its end, and of that of what it leaves behind."""
         self.pid = None
+        ended = Ended(run, death.status, death.core, usage=death.usage)
         if self._trees is None or self._tree is None:
-            tell(Ended(run, status, core))
+            tell(ended)
             return
-        self._trees.ended(self._tree, lambda left: tell(Ended(run, status, core, left)), lambda: tell(Swept(run)))
+        self._trees.ended(
+            self._tree, lambda left: tell(replace(ended, left=left) if left else ended), lambda: tell(Swept(run))
+        )
 
 
 class PosixSpawner:
@@ -123,8 +129,8 @@ class PosixSpawner:
         if trees is None:
             return hold(exits, name, kept, pid, tell)
 
-        def gone(status: int | None, core: bool) -> None:  # noqa: FBT001 - the port's signature
-            child.ended(run, status, core, tell)
+        def gone(death: Death) -> None:
+            child.ended(run, death, tell)
 
         lives = pid is not None and watches(trees.exits, name, kept.born, pid, gone)
         tree = trees.take_over(name, pid if lives else None, scope)
@@ -132,7 +138,7 @@ class PosixSpawner:
         if pid is None:
             trees.left(tree, lambda: tell(Swept(run)))
         elif not lives:
-            gone(None, core=False)
+            gone(UNSEEN)
         return child
 
     def _child(self, launch: Launch) -> Child:
@@ -170,8 +176,8 @@ class PosixSpawner:
         return self._elsewhere(start)
 
     def _watch(self, pid: int, child: Child, run: int, tell: Callable[[Fact], None]) -> None:
-        def gone(status: int | None, core: bool) -> None:  # noqa: FBT001 - the port's signature
-            child.ended(run, status, core, tell)
+        def gone(death: Death) -> None:
+            child.ended(run, death, tell)
 
         try:
             self._exits.watch(pid, gone)

@@ -63,7 +63,7 @@ class SessionExits:
         ended = reap(pid)
         if ended is None:
             raise ImpossibleInput(f"process {pid} has ended, and there is nothing to reap")
-        gone(*ended)
+        gone(ended)
 
 
 class SessionProcess:
