@@ -118,7 +118,7 @@ def test_what_a_service_manager_told_the_supervisor_reaches_no_program(colony):
 
 @on_both
 def test_the_environment_is_exactly_what_was_declared(colony):
-    """With ``env_inherit`` there is nothing that nobody asked for, and the four that every process gets."""
+    """With ``env_inherit`` there is nothing that nobody asked for, and the five that every process gets."""
     value = {"args": ["/bin/sleep", "1000"], "env": {"A": "1", "B": "Grüße"}, "env_inherit": ["TZ", "NOT_SET"]}
     colony.conf("web", value)
     colony.start(env={"TZ": "UTC"})
@@ -127,6 +127,7 @@ def test_the_environment_is_exactly_what_was_declared(colony):
     text = (colony.config / "web").read_text()
     assert environment == {
         "A": "1", "B": "Grüße", "TZ": "UTC", "NCOLONY_NAME": "web", "NCOLONY_INSTANCE": "1", "NCOLONY_CONFIG": text,
+        "NCOLONY_CONF_DIR": str(colony.config),
     }  # fmt: skip
     assert "/web:1/" in run
 

@@ -123,7 +123,7 @@ class Colony:
             self._spawner,
             Reserving(self._channels),
             colony=self._memory.colony,
-            inherit=inherited(os.environ),
+            inherit=inherited(os.environ, settings.config),
             observers=observers,
         )
         self._supervisor.listeners = self._listeners

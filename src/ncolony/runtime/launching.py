@@ -15,10 +15,13 @@ NOT_FOR_CHILDREN = frozenset((
     "NOTIFY_SOCKET", "SYSTEMD_EXEC_PID", "WATCHDOG_PID", "WATCHDOG_USEC",
 ))  # fmt: skip
 
+CONF_DIR = "NCOLONY_CONF_DIR"  # paths in a program's own keys may be relative to it
 
-def inherited(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what of the supervisor's environment programs may get."""
-    return {name: value for name, value in environ.items() if name not in NOT_FOR_CHILDREN}
+
+def inherited(environ: Mapping[str, str], config: str = "") -> dict[str, str]:
+    """Return what of the supervisor's environment programs may get, and where their files are, where that is known."""
+    found = {name: value for name, value in environ.items() if name not in NOT_FOR_CHILDREN}
+    return {**found, CONF_DIR: config} if config else found
 
 
 def environment(program: Program, number: int, mark: str, inherit: Mapping[str, str]) -> dict[str, str]:
@@ -35,4 +38,6 @@ def environment(program: Program, number: int, mark: str, inherit: Mapping[str, 
     env["NCOLONY_NAME"] = program.name
     env["NCOLONY_INSTANCE"] = str(number)
     env["NCOLONY_RUN"] = mark
+    if CONF_DIR in inherit:
+        env[CONF_DIR] = inherit[CONF_DIR]
     return env

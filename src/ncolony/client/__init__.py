@@ -1,0 +1,1 @@
+"""What programs of a colony may import to work with it."""
