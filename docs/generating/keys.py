@@ -7,7 +7,7 @@ from ncolony.core import colonyspec, keys, logkeys, names, parse, readers
 from ncolony.core.check import check
 from ncolony.core.program import Defaults, Program
 from ncolony.directory import messages
-from ncolony.runtime.launching import NOT_FOR_CHILDREN, environment
+from ncolony.runtime.launching import NOT_FOR_CHILDREN, environment, inherited
 
 EXAMPLE = {
     "args": ["python", "-m", "http.server", "8000"],
@@ -38,6 +38,7 @@ VARIABLES = {
     "NCOLONY_CONFIG": "the text of the program's file; its own keys are read from here",
     "NCOLONY_NAME": "the program's name",
     "NCOLONY_INSTANCE": "the number of the instance, from 1",
+    "NCOLONY_CONF_DIR": "the directory that the file is in; paths under `ncolony.beatcheck` are relative to it",
     "NCOLONY_RUN": "a mark that no other run of any program carries, `COLONY/NAME:INSTANCE/RUN`",
 }
 
@@ -68,7 +69,8 @@ def page(_root):
         "### Keys of your own",
         "Any other key is the program's own business: the supervisor ignores it, and the program reads it from"
         " `NCOLONY_CONFIG`. One that is within two letters of a key above is warned about. A change of it costs a"
-        " `restart`, as the program has read the old text.",
+        " `restart`, as the program has read the old text. `ncolony.beatcheck` and `ncolony.httpcheck` are read by"
+        " [programs that look after programs](beats.md).",
         "### Not supported yet",
         f"Kept for keys to come. A file that has one of these is refused, never half obeyed: {', '.join(later)}.",
         *_colony(),
@@ -158,7 +160,7 @@ def _default(key):
 
 
 def _variables():
-    found = environment(Program("sample", ("sample",)), 1, "mark", {})
+    found = environment(Program("sample", ("sample",)), 1, "mark", inherited({}, "conf"))
     complete("VARIABLES in docs/generating/keys.py", VARIABLES, found)
     return found
 

@@ -1,4 +1,4 @@
-"""A real ``twist ncolony-scheduler``, whose log is read as it comes."""
+"""The programs around a colony as real ``twist`` processes, whose log is read as it comes."""
 
 import os
 import re
@@ -21,18 +21,18 @@ TWIST = ("-m", "twisted")
 WITHOUT_PIDFDS = ("-c", "import os, runpy; del os.pidfd_open; runpy.run_module('twisted', run_name='__main__')")
 
 
-class Scheduler:
-    """One scheduler. All that it starts carries a mark, by which it is found in any case."""
+class Program:
+    """One of them, a scheduler if not said otherwise. All that it starts carries a mark, by which it is found."""
 
-    def __init__(self, *options, twist=("--log-format=text",), pidfds=True):
+    def __init__(self, *options, program="ncolony-scheduler", twist=("--log-format=text",), pidfds=True, more=None):
         self.mark = uuid.uuid4().hex
         paths = [str(SOURCE), os.environ.get("PYTHONPATH", "")]
         env = {**os.environ, MARK: self.mark, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "NCOLONY_NAME": "job"}
         self.lines = []
         self._rest = b""
         self._process = subprocess.Popen(
-            [sys.executable, *(TWIST if pidfds else WITHOUT_PIDFDS), *twist, "ncolony-scheduler", *options],
-            env={**env, "NOTIFY_SOCKET": "/nowhere"},
+            [sys.executable, *(TWIST if pidfds else WITHOUT_PIDFDS), *twist, program, *options],
+            env={**env, "NOTIFY_SOCKET": "/nowhere", **(more or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -100,11 +100,11 @@ class Scheduler:
 
 @pytest.fixture
 def scheduler(nothing_left):
-    """Start schedulers; they and all that they started are gone when the test ends."""
+    """Start schedulers, or other programs; they and all that they started are gone when the test ends."""
     started = []
 
     def start(*options, **more):
-        started.append(Scheduler(*options, **more))
+        started.append(Program(*options, **more))
         return started[-1]
 
     yield start

@@ -15,15 +15,14 @@ default, has to be above 3 where commands may be slow to end.
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.python.usage import Options as UsageOptions
 
+from ncolony.client import heart
 from ncolony.core.errors import ConfigError
-from ncolony.core.readers import Mismatch, a_duration
 from ncolony.loop import Loop
 from ncolony.posix.channels import PipeChannels
 from ncolony.posix.console import readable
@@ -35,18 +34,20 @@ from ncolony.programs.bridge import Bridge, installed_reactor
 from ncolony.programs.runner import Runner
 from ncolony.programs.schedule import INFO, Job
 from ncolony.programs.sessions import SessionExits, SessionSpawner
-from ncolony.programs.usage import bad_options_end
+from ncolony.programs.usage import SHORTEST, bad_options_end, seconds
+from ncolony.programs.voice import write
 from ncolony.runtime.launching import inherited
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from twisted.application.service import IService
 
     from ncolony.programs.bridge import Reactor
     from ncolony.programs.schedule import Say
 
 NAME = "ncolony-scheduler"
 DEFAULT_GRACE = 5.0
-SHORTEST = 0.001  # seconds
 
 
 class Options(UsageOptions):
@@ -88,36 +89,19 @@ def _job(words: Sequence[str], given: dict[str, str | None]) -> Job:
     wrong: list[str] = []
     if not words or not words[0]:
         wrong.append("cannot run without a command: give it, --arg=COMMAND, and each argument, --arg=ARGUMENT")
-    every = _seconds("frequency", given["frequency"], SHORTEST, wrong)
+    every = seconds("frequency", given["frequency"], SHORTEST, wrong)
     if given["frequency"] is None:
         wrong.append("cannot run without --frequency: give the period, --frequency=SECONDS")
-    timeout = _seconds("timeout", given["timeout"], SHORTEST, wrong)
-    grace = _seconds("grace", given["grace"], 0.0, wrong)
+    timeout = seconds("timeout", given["timeout"], SHORTEST, wrong)
+    grace = seconds("grace", given["grace"], 0.0, wrong)
     if wrong or every is None:
         raise ConfigError("; ".join(wrong))
     return Job(tuple(words), every, timeout, DEFAULT_GRACE if grace is None else grace)
 
 
-def _seconds(option: str, text: str | None, least: float, wrong: list[str]) -> float | None:
-    """Read an option's number of seconds, if it is there; what is wrong with it is added to ``wrong``."""
-    if text is None:
-        return None
-    try:
-        try:
-            value = a_duration(float(text))
-        except ValueError:
-            value = a_duration(text)  # "500ms", "2m", as in a colony's files
-        if value >= least:
-            return value
-    except Mismatch:
-        pass
-    wrong.append(f"cannot use --{option} {text!r}: wanted a number of seconds, at least {least:g}")
-    return None
-
-
-def makeService(options: Options) -> SchedulerService:
-    """Make the service that runs the job of a command line."""
-    return SchedulerService(options.job)
+def makeService(options: Options) -> IService:
+    """Make the service that runs the job of a command line, and beats where the program's file asks for it."""
+    return heart.wrapHeart(SchedulerService(options.job))
 
 
 class SchedulerService(Service):
@@ -189,27 +173,8 @@ class Output:
 
     def put(self, to: str, text: str) -> None:
         """Write lines of text that are ready to be shown."""
-        _write(to, text)
+        write(to, text)
 
 
 def _tell(said: Say) -> None:
-    _write("stdout" if said.level == INFO else "stderr", f"{NAME}: {said.line}\n")
-
-
-def _write(stream: str, text: str) -> None:
-    """Write to this program's own output as it is.
-
-    Twisted has put its log in the place of both streams, and that writes JSON wherever there is no terminal, as under a
-    colony. So the streams of before are used, unless they lead nowhere, as those of a ``twistd`` daemon do.
-    """
-    own, log = (sys.__stderr__, sys.stderr) if stream == "stderr" else (sys.__stdout__, sys.stdout)
-    to = log if own is None or _leads_nowhere(own.fileno()) else own
-    to.write(text)
-    to.flush()
-
-
-def _leads_nowhere(fd: int) -> bool:
-    try:
-        return os.path.samestat(os.fstat(fd), os.stat(os.devnull))
-    except OSError:
-        return True
+    write("stdout" if said.level == INFO else "stderr", f"{NAME}: {said.line}\n")
