@@ -3,7 +3,7 @@
 import json
 
 from generating.markdown import NOTE, block, code, complete, join, table
-from ncolony.core import colonyspec, keys, logkeys, names, parse, readers
+from ncolony.core import colonyspec, keys, logkeys, names, parse, probekeys, readers
 from ncolony.core.check import check
 from ncolony.core.program import Defaults, Program
 from ncolony.directory import messages
@@ -20,6 +20,8 @@ EXAMPLE = {
     "instances": 1,
     "autostart": True,
     "restart": {"policy": "transient", "ok_exits": [0, 3], "min_delay": "500ms", "max_delay": "2m", "attempts": 10},
+    "ready": {"tcp": 8000, "timeout": "20s"},
+    "health": {"http": "http://127.0.0.1:8000/", "period": "30s"},
     "log": {"file": "/var/log/www.log", "max_bytes": "10MB", "backups": 5},
     "limits": {"nofile": 4096, "core": {"soft": 0}, "nice": 5, "io": "idle"},
     "stop": {"signal": "SIGINT", "timeout": "10s", "scope": "group"},
@@ -64,6 +66,7 @@ def page(_root):
         table(["key", "value", "default", "a change costs", "meaning"], [_row(key) for key in supported]),
         *(part for key in supported if key.inner for part in _inner(key)),
         *_log(),
+        *_vitals(),
         "### Times",
         'A time is a number of seconds, or a string of numbers with units, `ms`, `s`, `m`, `h` or `d`: `"1m30s"`.',
         "### Keys of your own",
@@ -148,6 +151,19 @@ def _colony():
     yield "Inside a group of `groups`:"
     rows = [[code(key.name), key.wanted, _default(key), key.meaning] for key in colonyspec.GROUP_KEYS]
     yield table(["key", "value", "default", "meaning"], rows)
+
+
+def _vitals():
+    for name, inner, words in (
+        ("ready", probekeys.READY_KEYS, "One of the keys that say by what, and the times that go with it."),
+        ("health", probekeys.HEALTH_KEYS, "The same. A watchdog has no times but `grace`, a beat no `timeout`."),
+    ):
+        yield f"### Inside `{name}`"
+        yield f"{words} [health.md](health.md) tells the rest."
+        yield table(
+            ["key", "value", "default", "meaning"],
+            [[code(f"{name}.{key.name}"), key.wanted, _default(key), key.meaning] for key in inner],
+        )
 
 
 def _default(key):

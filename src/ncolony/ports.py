@@ -10,8 +10,9 @@ from typing import Protocol  # noqa: TID253 - see above
 
 from ncolony.core.events import Event, Slot
 from ncolony.core.kept import Kept
-from ncolony.core.launch import Launch
+from ncolony.core.launch import Launch, Outfit
 from ncolony.core.logspec import LogSpec
+from ncolony.core.probespec import Probe, Reports
 from ncolony.core.program import GROUP, Program
 from ncolony.core.states import Ended, Ready, Spawned, SpawnFailed, Swept
 
@@ -71,6 +72,9 @@ class Channel(Protocol):
 
     def tail(self, stream: str, size: int) -> bytes:
         """Return the last bytes of ``stdout`` or ``stderr``, at most 64 KB; what shares its pipe is among them."""
+
+    def listen(self, hear: Callable[[str, bytes], bool] | None) -> None:
+        """Have ``hear`` get what is written, by stream, until it returns true; None: nobody listens any more."""
 
     def close(self) -> None:
         """Drain, and give everything back."""
@@ -142,6 +146,73 @@ class Gate(Protocol):
 
         Whoever has a gate calls :meth:`Supervisor.reconsider` when the answer may have changed.
         """
+
+
+class Outfitter(Protocol):
+    """Gives processes what they report by."""
+
+    def outfit(self, program: Program, number: int, run: int) -> Outfit:
+        """Return what the process of a run is to get. Raises OSFailure."""
+
+    def spawned(self, program: Program, number: int) -> None:
+        """Take note that the process has it by now, or that there is none."""
+
+    def hand_over(self) -> None:
+        """Have the program that this process executes next get what is open."""
+
+    def take_back(self) -> None:
+        """Undo that, as nothing was executed."""
+
+
+class Trial(Protocol):
+    """Finds out whether one run of a program is well, time and again; never twice at a time."""
+
+    def begin(self, done: Callable[[str], None]) -> None:
+        """Try once, and call ``done`` with what is wrong, or nothing where all is well; perhaps before this returns."""
+
+    def cancel(self) -> None:
+        """Give up what was begun; ``done`` is not called any more. Harmless where nothing was."""
+
+    def output(self) -> str:
+        """Return the end of what the latest try has shown, for people; mostly nothing."""
+
+
+class Prober(Protocol):
+    """Makes trials."""
+
+    def prepare(self, probe: Probe, program: Program, number: int, run: int) -> Trial:
+        """Make the trial of a run."""
+
+    def chance(self) -> float:
+        """Return a number from 0 to 1."""
+
+
+class Reporting(Protocol):
+    """Takes in what processes report themselves, on a notify socket or another descriptor."""
+
+    def outfit(self, program: Program, number: int, run: int, reports: Reports) -> Outfit:
+        """Return what the process of a run is to get. Raises OSFailure."""
+
+    def spawned(self, name: str, number: int) -> None:
+        """Close what was only opened to be handed on."""
+
+    def alive(self, program: Program, number: int, run: int, pid: int, *, taken_over: bool = False) -> None:
+        """Take note of whose process ``pid`` is. ``taken_over``: an earlier supervisor has outfitted it."""
+
+    def ended(self, name: str, number: int) -> None:
+        """Take note that it is gone."""
+
+    def forget(self, name: str, number: int) -> None:
+        """Close what was kept for the next process of a slot."""
+
+    def hand_over(self) -> None:
+        """Have the program that this process executes next get what is open."""
+
+    def take_back(self) -> None:
+        """Undo that, as nothing was executed."""
+
+    def close(self) -> None:
+        """Give everything back."""
 
 
 class Observer(Protocol):

@@ -332,6 +332,7 @@ class FakeChannel:
         self.log = log
         self.run = self.pid = 0
         self.open = True
+        self._hear: Callable[[str, bytes], bool] | None = None
 
     def child_fds(self) -> tuple[int, int]:
         """Return numbers that are no descriptors."""
@@ -351,6 +352,8 @@ class FakeChannel:
     def says(self, data: bytes, stream: str = "stdout") -> None:
         """Pretend that the process wrote this."""
         self._said[stream] += data
+        if self._hear is not None and self._hear(stream, data):
+            self._hear = None
         *lines, self._rest[stream] = (self._rest[stream] + data).split(b"\n")
         if lines:
             self._sink.write(self.label, stream, lines)
@@ -365,6 +368,10 @@ class FakeChannel:
     def tail(self, stream: str, size: int) -> bytes:
         """Return the last bytes of a stream."""
         return self._said[stream][-min(size, 65536) :] if size else b""
+
+    def listen(self, hear: Callable[[str, bytes], bool] | None) -> None:
+        """Have ``hear`` get what is written, by stream, until it returns true; None: nobody listens any more."""
+        self._hear = hear
 
     def close(self) -> None:
         """Drain, and give everything back."""

@@ -132,4 +132,4 @@ def test_every_supported_key_is_compared() -> None:
     """A key that plan does not know would be a change that nobody notices."""
     supported = {key.name for key in KEYS if key.wanted != NOT_YET}
     tried = {"args", "env", "env_inherit", "uid", "gid", "cwd", "umask", "stop", "restart", "group", "instances"}
-    assert supported == tried | {"autostart", "limits", "log", "sockets"}
+    assert supported == tried | {"autostart", "limits", "log", "sockets", "ready", "health"}

@@ -55,6 +55,8 @@ def _fields(value: dict[str, object], problems: list[Problem], defaults: Default
         else:
             fields.update(_read(key, name, item, problems))
     _check_delays(fields["restart"], problems)
+    if "ready" in fields or "health" in fields:
+        _add_reports(fields, problems)
     return fields
 
 
@@ -88,6 +90,15 @@ def _check_delays(policy: object, problems: list[Problem]) -> None:
     if policy.min_delay > policy.max_delay:
         found = f"min_delay {policy.min_delay:g} s above max_delay {policy.max_delay:g} s"
         problems.append(Problem("restart", found, "min_delay not above max_delay"))
+
+
+def _add_reports(fields: dict[str, object], problems: list[Problem]) -> None:
+    from ncolony.core.probekeys import reports
+
+    try:
+        fields["reports"] = reports(fields.get("ready"), fields.get("health"), fields.get("sockets", ()))  # type: ignore[arg-type]
+    except Mismatch as mismatch:
+        problems.append(Problem(f"ready{mismatch.at}", mismatch.found, mismatch.wanted))
 
 
 def _near_misses(extras: dict[str, object]) -> list[str]:

@@ -31,9 +31,27 @@ WANTED_LOG = (
 )
 
 
+WANTED_READY = '"notify", or an object with one of `after`, `notify`, `fd`, `log`, `tcp`, `http` and `exec`'
+WANTED_HEALTH = 'an object with one of `http`, `tcp`, `exec`, `beat` and `watchdog`, like {"tcp": 8080, "period": "5s"}'
+
+
 def a_log(value: object) -> object:
     """Read where output goes. What that takes is imported for the first program that says it."""
     from ncolony.core.logkeys import a_log as read
+
+    return read(value)
+
+
+def a_ready(value: object) -> object:
+    """Read how it shows that it is ready; imported late, as above."""
+    from ncolony.core.probekeys import a_ready as read
+
+    return read(value)
+
+
+def a_health(value: object) -> object:
+    """Read how it shows that it is well; imported late, as above."""
+    from ncolony.core.probekeys import a_health as read
 
     return read(value)
 
@@ -98,8 +116,10 @@ KEYS = (
     Key("sockets", sockets, 'an object of addresses, like {"web": "tcp://127.0.0.1:8080"}', "{}",
         "What the supervisor listens on for it, also while it is restarted: see [sockets.md](sockets.md)."),
     *not_yet_keys("env_files"),
-    *not_yet_keys("ready"),
-    *not_yet_keys("health"),
+    Key("ready", a_ready, WANTED_READY, "none: ready as soon as it is alive",
+        "How it shows that it is ready; see [health.md](health.md).", cost=NOTHING),
+    Key("health", a_health, WANTED_HEALTH, "none", "How it shows that it is well, and when it is replaced because it"
+        " is not; see [health.md](health.md).", cost=NOTHING),
     *not_yet_keys("needs"),
     *not_yet_keys("critical"),
     *not_yet_keys("schedule"),

@@ -7,6 +7,14 @@ from ncolony.core.program import GROUP
 from ncolony.core.record import record
 from ncolony.core.sockets import Socket
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+CHECK = "/check"
+"""What follows the mark of a run in that of a command which checks it."""
+
 
 @record
 class Launch:
@@ -30,3 +38,22 @@ class Launch:
     """What becomes its descriptors from 3 on."""
     listening: tuple[int, ...] = ()
     """The descriptors of those, in the same order."""
+    stored: tuple[tuple[str, int], ...] = ()
+    """Names and descriptors of what an earlier process of it has given us to keep; they follow its sockets."""
+    report: tuple[int, int] | None = None
+    """A descriptor that it reports through, and the number that this becomes."""
+    watchdog: bool = False
+    """It is told its own pid in WATCHDOG_PID."""
+
+
+@record
+class Outfit:
+    """What a process gets to report by that it is ready, and well."""
+
+    env: tuple[tuple[str, str], ...] = ()
+    stored: tuple[tuple[str, int], ...] = ()
+    """These three: as in a Launch."""
+    report: tuple[int, int] | None = None
+    watchdog: bool = False
+    hear: Callable[[str, bytes], bool] | None = None
+    """Gets its output by stream, as it goes by, until it returns true."""

@@ -40,8 +40,9 @@ class Remove:
 
 Act = Add | Change | Remove
 
-_COSTS = {key.name: key.cost for key in KEYS} | {"extras": RESTART}
-_FIELDS = {key.name: key.field or key.name for key in KEYS} | {"extras": "extras"}
+# What no key says alone: the author's own keys, and what a process is given for the sake of `ready` and `health`.
+_COSTS = {key.name: key.cost for key in KEYS} | {"extras": RESTART, "reports": RESTART}
+_FIELDS = {key.name: key.field or key.name for key in KEYS} | {"extras": "extras", "reports": "reports"}
 
 
 def plan(current: Mapping[str, Program], wanted: Mapping[str, Program | None]) -> tuple[Act, ...]:

@@ -12,6 +12,10 @@ from ncolony.core.logspec import LogSpec
 from ncolony.core.record import record
 from ncolony.core.sockets import Socket
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ncolony.core.probespec import HealthRule, Probe, Reports, Signs
+
 PERMANENT, TRANSIENT, TEMPORARY = "permanent", "transient", "temporary"
 TREE, GROUP, PROCESS = "tree", "group", "process"
 
@@ -51,6 +55,10 @@ class ReadyRule:
     """Ready when alive for so many seconds; None: ready when it says so."""
     timeout: float = 60.0
     """Seconds it may take to say so."""
+    by: Probe | Signs | None = None
+    """What says so."""
+    period: float = 1.0
+    """Seconds between the beginnings of two probes."""
 
 
 @record
@@ -77,6 +85,9 @@ class Program:
     log: LogSpec = LogSpec()
     """Where its output goes."""
     ready: ReadyRule | None = None
+    health: HealthRule | None = None
+    reports: Reports | None = None
+    """What its process is started with for the sake of these two."""
     needs: tuple[tuple[str, str], ...] = ()
     """What has to be so before a start: (program, condition) pairs."""
     extras: str = "{}"

@@ -66,9 +66,9 @@ def _an_address(value: object) -> tuple[str, str, int]:
     if not pattern("[0-9]{1,5}").fullmatch(port) or not 0 < int(port) <= MAX_PORT:
         raise Mismatch
     if kind in (TCP, UDP):
-        return kind, _an_ipv4_host(host), int(port)
+        return kind, an_ipv4_host(host), int(port)
     if kind in (TCP6, UDP6) and host.startswith("[") and host.endswith("]"):
-        return kind, _an_ipv6_host(host[1:-1]), int(port)
+        return kind, an_ipv6_host(host[1:-1]), int(port)
     raise Mismatch
 
 
@@ -82,14 +82,16 @@ def _a_path(path: str) -> str:
     return path
 
 
-def _an_ipv4_host(host: str) -> str:
+def an_ipv4_host(host: str) -> str:
+    """Read an IPv4 address. Raises Mismatch."""
     parts = host.split(".")
     if len(parts) != 4 or not all(pattern("0|[1-9][0-9]{0,2}").fullmatch(part) and int(part) < 256 for part in parts):  # noqa: PLR2004
         raise Mismatch
     return host
 
 
-def _an_ipv6_host(host: str) -> str:
+def an_ipv6_host(host: str) -> str:
+    """Read an IPv6 address, in the one way that it is written here. Raises Mismatch."""
     from ipaddress import IPv6Address  # a rare and costly import
 
     try:

@@ -17,6 +17,7 @@ from ncolony.posix import kept_exits
 from ncolony.posix.channels import PipeChannels
 from ncolony.posix.descriptors import FileLimit, keep_private
 from ncolony.posix.exits import PidfdExits, SigchldExits, has_pidfds
+from ncolony.posix.handing import REPORTING
 from ncolony.posix.listeners import Listeners
 from ncolony.posix.pidfiles import PidFiles
 from ncolony.posix.sigchld import ChildSignal
@@ -118,17 +119,29 @@ class Colony:
         observers: list[Observer] = [*self._memory.observers, Log(say)]
         if settings.pid is not None:
             observers.append(PidFiles(settings.pid, say))
+        handed_over, inherit = os.environ.pop(REPORTING, ""), inherited(os.environ, settings.config)
         self._supervisor = Supervisor(
             loop,
             self._spawner,
             Reserving(self._channels),
             colony=self._memory.colony,
-            inherit=inherited(os.environ, settings.config),
+            inherit=inherit,
             observers=observers,
         )
         self._supervisor.listeners = self._listeners
         self._supervisor.remember(self._memory.kept)
-        world = World(loop, self._supervisor, exits, say, self._memory.state, settings.config)
+        world = World(
+            loop=loop,
+            supervisor=self._supervisor,
+            exits=exits,
+            say=say,
+            state=self._memory.state,
+            config=settings.config,
+            spawner=self._spawner,
+            colony=self._memory.colony,
+            inherit=inherit,
+            handed_over=handed_over,
+        )
         self._companions = Companions(world)
         self._supervisor.observe(self._companions)
         places = Places(settings.config, settings.messages, settings.frequency, settings.defaults())
@@ -187,10 +200,14 @@ class Colony:
         self._channels.keep(self._memory.partial)
         self._targets.close()
         self._listeners.hand_over()
+        if self._supervisor.outfitter is not None:
+            self._supervisor.outfitter.hand_over()
         try:
             upgrading.execute(handed_over)
         except OSError as error:
             self._listeners.take_back()
+            if self._supervisor.outfitter is not None:
+                self._supervisor.outfitter.take_back()
             self._say(f"cannot upgrade: {error.strerror}; this version goes on")
 
     def leave(self) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ncolony.core.events import Event
     from ncolony.core.program import Program
-    from ncolony.ports import Companion, Loop
+    from ncolony.ports import Companion, Loop, Spawner
     from ncolony.posix.exits import Register
     from ncolony.runtime.supervisor import Supervisor
 
@@ -33,6 +33,13 @@ class World:
     """The state directory; None where nothing can be kept."""
     config: str
     """The directory of programs."""
+    spawner: Spawner
+    colony: str
+    """The name in the marks of its processes."""
+    inherit: Mapping[str, str]
+    """What programs get of the supervisor's environment."""
+    handed_over: str = ""
+    """What an earlier version of this process has left open for reports; see posix/reporting.py."""
 
 
 @record
@@ -44,7 +51,15 @@ class Concern:
     make: Callable[[World], Companion]
 
 
-CONCERNS: tuple[Concern, ...] = ()
+def _vitals(world: World) -> Companion:
+    from ncolony.hosts.vitals import make
+
+    return make(world)
+
+
+CONCERNS: tuple[Concern, ...] = (
+    Concern("vitals", lambda program: program.ready is not None or program.health is not None, _vitals),
+)
 
 
 class Companions:

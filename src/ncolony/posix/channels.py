@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from functools import partial
 from weakref import WeakSet
 
 from ncolony.core.logspec import ConsoleLog, LogSpec
@@ -23,7 +24,7 @@ from ncolony.posix.targets import Origin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ncolony.core.events import Slot
     from ncolony.core.logspec import Target
@@ -147,6 +148,11 @@ class Channel:
         """Return the last bytes of a stream; what shares its pipe is among them."""
         found = self._streams.get(stream) or self._streams.get(STREAMS[0])
         return b"" if found is None else found.pump.tail(size)
+
+    def listen(self, hear: Callable[[str, bytes], bool] | None) -> None:
+        """See ports.py."""
+        for name, stream in self._streams.items():
+            stream.pump.ear = None if hear is None else partial(hear, name)
 
     def close(self) -> None:
         """Drain, and give everything back."""

@@ -24,12 +24,15 @@ LAUNCHER = f"""import sys
 sys.path.insert(0, {PACKAGE_ROOT!r})
 from ncolony.posix.launcher import main
 main(sys.argv[1:])"""
+REPORTING = "NCOLONY_REPORTING"
+"""The variable that says what is open for reports when a supervisor has become another version of itself."""
 FIRST = 3  # the number that a program's first socket has to have
 
 
 def is_needed(launch: Launch) -> bool:
     """Tell whether a plain spawn cannot give a program what it is to have."""
-    return launch.uid is not None or launch.gid is not None or bool(launch.sockets) or launch.limits != NO_LIMITS
+    given = bool(launch.sockets or launch.stored or launch.watchdog)
+    return given or launch.uid is not None or launch.gid is not None or launch.limits != NO_LIMITS
 
 
 def arguments(launch: Launch) -> tuple[str, ...]:
@@ -44,21 +47,29 @@ def actions(launch: Launch, write: int) -> list[Action]:
 
     Sockets are held above all numbers that a program's get (see listeners.py), so none is overwritten before its turn.
     """
-    sockets = [(os.POSIX_SPAWN_DUP2, fd, FIRST + place) for place, fd in enumerate(launch.listening)]
-    return [(os.POSIX_SPAWN_DUP2, write, _report(launch)), *sockets]
+    held = (*launch.listening, *(fd for _, fd in launch.stored))
+    sockets = [(os.POSIX_SPAWN_DUP2, fd, FIRST + place) for place, fd in enumerate(held)]
+    return [(os.POSIX_SPAWN_DUP2, write, _report(launch)), *sockets, *own_report(launch)]
+
+
+def own_report(launch: Launch) -> list[Action]:
+    """Return what gives a program the descriptor that it reports its readiness through."""
+    return [] if launch.report is None else [(os.POSIX_SPAWN_DUP2, *launch.report)]
 
 
 def _report(launch: Launch) -> int:
-    return FIRST + len(launch.listening)
+    number = FIRST + len(launch.listening) + len(launch.stored)
+    return number if launch.report is None or launch.report[1] != number else number + 1
 
 
 def _more(launch: Launch) -> str:
-    if not launch.sockets and launch.limits == NO_LIMITS:
+    if not launch.sockets and not launch.stored and not launch.watchdog and launch.limits == NO_LIMITS:
         return ""
     names: tuple[str, ...] = Limits.__match_args__
     limits = {name.rstrip("_"): _plain(value) for name in names if (value := getattr(launch.limits, name)) is not None}
     sockets = [(socket.name, socket.host, socket.owner) for socket in launch.sockets]
-    return marshal.dumps({"limits": limits, "sockets": sockets}).hex()
+    sockets += [(name, "", "") for name, _ in launch.stored]
+    return marshal.dumps({"limits": limits, "sockets": sockets, "watchdog": launch.watchdog}).hex()
 
 
 def _plain(value: object) -> object:

@@ -34,6 +34,8 @@ def main(argv: Sequence[str]) -> None:
         env = _exact_environment()  # which the user it becomes may not be allowed to read
         given = _more(argv[5])
         _hand_over(given["sockets"], env)
+        if given["watchdog"]:
+            env[b"WATCHDOG_PID"] = b"%d" % os.getpid()
         if given["limits"]:
             limits.take_rights(given["limits"])
         _become(argv[1], argv[2], argv[3], argv[4])
@@ -47,7 +49,7 @@ def main(argv: Sequence[str]) -> None:
 
 def _more(text: str) -> dict[str, Any]:
     if not text:
-        return {"limits": {}, "sockets": []}
+        return {"limits": {}, "sockets": [], "watchdog": False}
     read: dict[str, Any] = marshal.loads(bytes.fromhex(text))  # noqa: S302 - the supervisor, this same Python, wrote it
     return read
 

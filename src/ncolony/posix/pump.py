@@ -87,12 +87,14 @@ def last_lines(data: bytes, count: int) -> list[bytes]:
 class Pump:
     """One stream of one slot, over all its runs."""
 
-    __slots__ = ("_file", "_loop", "_pipe", "_recent", "_targets", "_watching")
+    __slots__ = ("_file", "_loop", "_pipe", "_recent", "_targets", "_watching", "ear")
 
     def __init__(self, loop: Loop, pipe: int, targets: Sequence[Target]) -> None:
         """Read ``pipe``, which never waits, whenever there is something in it."""
         self._loop, self._pipe = loop, pipe
         self._watching = False
+        self.ear: Callable[[bytes], bool] | None = None
+        """Gets what goes by, until it returns true; nothing is spliced as long."""
         self._recent: Recent | None = None  # nothing for a thousand programs that are silent
         self._targets: Sequence[Target] = ()
         self._file: FileTarget | None = None
@@ -156,7 +158,7 @@ class Pump:
         """Move one piece, and return its size; 0: there is no more."""
         file = self._file
         try:
-            if file is not None and len(self._targets) == 1 and file.splices:
+            if file is not None and self.ear is None and len(self._targets) == 1 and file.splices:
                 return file.take(self._pipe)
             data = os.read(self._pipe, CHUNK)
         except BlockingIOError:
@@ -167,6 +169,8 @@ class Pump:
             self._recent.add(data)
         for target in self._targets:
             target.write(data)
+        if self.ear is not None and self.ear(data):
+            self.ear = None
         return len(data)
 
     def _take_what_is_left(self) -> None:

@@ -150,7 +150,7 @@ class PosixSpawner:
     def _plain(self, launch: Launch, child: Child, tell: Callable[[Fact], None]) -> None:
         with _Surroundings(launch):
             path = find(launch.args[0], launch.env.get("PATH"))
-            pid = self._start(path, launch.args, launch, [])
+            pid = self._start(path, launch.args, launch, handing.own_report(launch))
         self._watch(pid, child, launch.run, tell)
         child.pid = pid
         tell(Spawned(launch.run, pid))

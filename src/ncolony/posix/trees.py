@@ -20,6 +20,7 @@ import os
 from collections import deque
 from signal import SIGCONT, SIGKILL, SIGSTOP
 
+from ncolony.core.launch import CHECK
 from ncolony.core.program import GROUP, PROCESS
 from ncolony.posix.kin import Families, ancestors, look_at, mark_of, pipe, send, why_no_subreaper
 from ncolony.posix.processes import marked
@@ -111,7 +112,8 @@ class Trees:
     def _find_left(self, tree: Tree) -> None:
         if self._left is None:
             self._left = marked(self._colony) if self._colony else {}
-        ours = {*self._left.pop(os.fsdecode(tree.mark), ())}
+        mark = os.fsdecode(tree.mark)
+        ours = {*self._left.pop(mark, ()), *self._left.pop(f"{mark}{CHECK}", ())}
         for pid in ours - {tree.pid}:
             kin = look_at(pid)
             if kin is not None and kin.parent not in ours and self._owner(kin) is tree:
@@ -194,7 +196,8 @@ class Trees:
         """Tell whose a stray is."""
         mark = mark_of(kin.pid)
         if mark:
-            tree = self._marks.get(mark)  # None: of a run that is over, or of another colony
+            # None: of a run that is over, or of another colony. What a check left behind is the run's.
+            tree = self._marks.get(mark) or self._marks.get(mark.removesuffix(CHECK.encode()))
         else:
             tree = self._leaders.get(kin.session) or self._leaders.get(kin.group) or self._by_output(kin.pid)
         return None if tree is None or (tree.scope == GROUP and kin.group != tree.leader) else tree

@@ -11,7 +11,7 @@ from collections import deque
 from ncolony.core import events
 from ncolony.core.errors import ImpossibleInput, OSFailure
 from ncolony.core.kept import fingerprint
-from ncolony.core.launch import Launch
+from ncolony.core.launch import Launch, Outfit
 from ncolony.core.lifecycle import is_stale, step
 from ncolony.core.states import (
     UP,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from ncolony.core.events import Event
     from ncolony.core.states import Input, Output
-    from ncolony.ports import Channels, Fact, Gate, Listeners, Loop, Observer, Spawner
+    from ncolony.ports import Channels, Fact, Gate, Listeners, Loop, Observer, Outfitter, Spawner
     from ncolony.runtime.place import Place
 
 TURN = 0.02  # seconds of work before the loop gets a turn, so that a storm of starts delays nothing else
@@ -61,6 +61,7 @@ class Slots:
         """Begin with none. What the arguments mean stands at the supervisor's."""
         self.loop, self.spawner, self.channels = loop, spawner, channels
         self.listeners: Listeners | None = None
+        self.outfitter: Outfitter | None = None
         self.observers = list(observers)
         self.gates: list[Gate] = []
         self.places: dict[tuple[str, int], Place] = {}
@@ -198,10 +199,12 @@ class Slots:
             if place.channel is None:
                 place.channel = self.channels.open(place.slot(), program.log)
             stdout, stderr = place.channel.child_fds()
+            outfit = _NOTHING if self.outfitter is None else self.outfitter.outfit(program, place.number, run)
         except OSError as error:
-            if place.channel is not None:
-                place.channel.spawned()
-            self.feed(place, SpawnFailed(run, f"cannot make pipes for its output: {error.strerror}"))
+            self._fail(place, run, f"cannot make pipes for its output: {error.strerror}")
+            return
+        except OSFailure as failure:
+            self._fail(place, run, str(failure))
             return
         mark = f"{self._colony}/{place.run_name(run)}"
         launch = Launch(
@@ -218,10 +221,22 @@ class Slots:
             limits=program.limits,
             sockets=program.sockets[: len(listening)],
             listening=listening,
+            stored=outfit.stored,
+            report=outfit.report,
+            watchdog=outfit.watchdog,
         )
+        launch.env.update(outfit.env)
         place.channel.began(run, 0)
+        place.channel.listen(outfit.hear)
         place.process = self.spawner.spawn(launch, lambda fact: self._learn(place, fact))
         place.channel.spawned()
+        if self.outfitter is not None:
+            self.outfitter.spawned(program, place.number)
+
+    def _fail(self, place: Place, run: int, why: str) -> None:
+        if place.channel is not None:
+            place.channel.spawned()
+        self.feed(place, SpawnFailed(run, why))
 
     def _learn(self, place: Place, fact: Fact) -> None:
         """Take in a fact of a run; whose output it is counts at once, as that does not wait for the inbox."""
@@ -233,6 +248,9 @@ class Slots:
         """Tell everybody who looks on."""
         for observer in self.observers:
             observer.saw(event)
+
+
+_NOTHING = Outfit()
 
 
 def _ignore(_: Place) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ncolony.core.program import Program
     from ncolony.core.snapshot import InstanceView
     from ncolony.core.states import Input
-    from ncolony.ports import Channels, Gate, Listeners, Loop, Observer, Spawner
+    from ncolony.ports import Channels, Gate, Listeners, Loop, Observer, Outfitter, Spawner
 
 
 class Supervisor:
@@ -63,6 +63,15 @@ class Supervisor:
     @listeners.setter
     def listeners(self, listeners: Listeners) -> None:
         self._slots.listeners = listeners
+
+    @property
+    def outfitter(self) -> Outfitter | None:
+        """Who gives processes what they report by; None: nobody does."""
+        return self._slots.outfitter
+
+    @outfitter.setter
+    def outfitter(self, outfitter: Outfitter) -> None:
+        self._slots.outfitter = outfitter
 
     # What doors and clients ask ---------------------------------------------------------------------------------------
 
@@ -125,6 +134,12 @@ class Supervisor:
         """Return the last bytes of a slot's output, at most 64 KB; nothing where there is no such slot."""
         place = self._places.get((name, number))
         return b"" if place is None or place.channel is None else place.channel.tail(stream, size)
+
+    def listen(self, name: str, number: int, hear: Callable[[str, bytes], bool] | None) -> None:
+        """Have ``hear`` get a slot's output from now on, by stream, until it returns true; None: nobody."""
+        place = self._places.get((name, number))
+        if place is not None and place.channel is not None:
+            place.channel.listen(hear)
 
     def observe(self, observer: Observer) -> None:
         """Tell one more of what happens from now on."""

@@ -1,0 +1,69 @@
+"""Makes one check time and again: never twice at a time, none longer than it may take."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ncolony.ports import Loop, Timer, Trial
+
+
+class Check:
+    """The checks of one run, until they are stopped."""
+
+    __slots__ = ("_begun", "_busy", "_chance", "_heard", "_jitter", "_loop", "_period", "_timeout", "_timer", "_trial")
+
+    def __init__(
+        self,
+        loop: Loop,
+        trial: Trial,
+        heard: Callable[[str], None],
+        times: tuple[float, float, float],
+        chance: Callable[[], float],
+    ) -> None:
+        """Tell ``heard`` what is wrong, or nothing, after each one.
+
+        ``times``: between two beginnings, at most for each, and how much a beginning may be earlier or later by
+        ``chance``. Nothing is begun before :meth:`start`.
+        """
+        self._loop, self._trial, self._heard, self._chance = loop, trial, heard, chance
+        self._period, self._timeout, self._jitter = times
+        self._timer: Timer | None = None
+        self._busy = False
+        self._begun = 0.0
+
+    def start(self, delay: float) -> None:
+        """Begin with the first after ``delay`` seconds."""
+        self._timer = self._loop.call_at(self._loop.now() + delay, self._begin)
+
+    def stop(self) -> None:
+        """Make no more, and give up the one that is under way."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._busy:
+            self._busy = False
+            self._trial.cancel()
+
+    def output(self) -> str:
+        """Return what the latest one has shown."""
+        return self._trial.output()
+
+    def _begin(self) -> None:
+        self._begun = now = self._loop.now()
+        self._busy = True
+        self._timer = self._loop.call_at(now + self._timeout, self._be_late)
+        self._trial.begin(self._done)
+
+    def _be_late(self) -> None:
+        self._trial.cancel()
+        self._done(f"no answer within {self._timeout:g} s")
+
+    def _done(self, why: str) -> None:
+        self._busy = False
+        if self._timer is not None:
+            self._timer.cancel()
+        wait = self._period + (2 * self._chance() - 1) * self._jitter if self._jitter else self._period
+        self._timer = self._loop.call_at(self._begun + wait, self._begin)
+        self._heard(why)  # last, as it may stop all this
