@@ -3,6 +3,7 @@
 import ctypes
 import os
 import signal
+import uuid
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ from tests.conftest import bare
 from tests.posix.conftest import EXITS, OTHER, PATH, as_root, turn_until
 
 PR_SET_CHILD_SUBREAPER = 36
-COLONY = "c0ffee"
+COLONY = uuid.uuid4().hex  # our own: other test runs on this machine look for theirs in all its processes
 # Nothing of it can be told from a stranger's but by what the test is about: it prints its pid into a file and waits.
 DAEMON = "setsid sh -c 'echo $$ > {0}.new; mv {0}.new {0}; exec sleep 1000' </dev/null >/dev/null 2>&1 &"
 
@@ -402,20 +403,26 @@ def test_nothing_left_of_a_run_is_told_as_well(second):
     assert facts == [Swept(7)]
 
 
-def test_without_a_subreaper_the_marks_are_enough(tmp_path, file_limit, monkeypatch, parent):
-    """A Python without ctypes, or a sandbox: strays go to somebody above us, and are found there."""
+@pytest.fixture
+def unaided(tmp_path, file_limit, monkeypatch, parent):
+    """A spawner with trees in a process that cannot be a subreaper, below one that is."""
     monkeypatch.setattr("ncolony.posix.trees.why_no_subreaper", lambda: "no such thing")
     monkeypatch.setattr("ncolony.posix.trees.ancestors", lambda: [parent.pid])
-    grove = Grove(tmp_path)
-    assert grove.trees.method == "their marks (no such thing)"
-    grove.theirs.add(parent.pid)
+    made = Grove(tmp_path)
+    made.theirs.add(parent.pid)
+    yield made
+    made.close()
+
+
+def test_without_a_subreaper_the_marks_are_enough(unaided, parent):
+    """A Python without ctypes, or a sandbox: strays go to somebody above us, and are found there."""
+    assert unaided.trees.method == "their marks (no such thing)"
     left = parent.start("exec sleep 1000")
-    run = grove.run("exit 3", run=7).until(Spawned, Ended)
+    run = unaided.run("exit 3", run=7).until(Spawned, Ended)
     assert run.facts[1].left
     run.process.signal(signal.SIGTERM, "tree")
     run.until(Spawned, Ended, Swept)
-    grove.until(lambda: not state(left))
-    grove.close()
+    unaided.until(lambda: not state(left))
 
 
 # Strangers ------------------------------------------------------------------------------------------------------------

@@ -148,15 +148,6 @@ def mark_of(pid: int) -> bytes:
     return text[at + len(MARK) :].partition(b"\0")[0] if at >= 0 else b""
 
 
-def in_exec(pid: int) -> bool:
-    """Tell whether a process is in the middle of an exec: for a moment it has neither environment nor arguments."""
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb", buffering=0) as file:
-            return not file.read(1)
-    except OSError:
-        return False
-
-
 def pipe(path: str | int) -> tuple[int, int] | None:
     """Return what tells the pipe behind a path or descriptor from all other files; None where it is no pipe."""
     try:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from time import CLOCK_BOOTTIME, clock_gettime
+from time import CLOCK_BOOTTIME, clock_gettime, sleep
 
 STARTED = 19  # the field that proc(5) counts as the 22nd
+MOMENT = 0.001  # seconds to wait for the end of an exec
+PATIENCE = 50  # of them
 
 
 def start_time(pid: int) -> int | None:
@@ -47,12 +49,38 @@ def is_run(pid: int, born: int, run: str) -> bool:
 
 def environment_of(pid: int) -> dict[str, str]:
     """Return the environment a process was started with; empty where it cannot be read."""
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            entries = os.fsdecode(file.read()).split("\0")
-    except OSError:
-        return {}
+    entries = os.fsdecode(_environ(pid)).split("\0")
     return dict(entry.split("=", 1) for entry in entries if "=" in entry)
+
+
+def _environ(pid: int) -> bytes:
+    """Return the environment as it lies in memory; empty where it cannot be read. Waits for the end of an exec."""
+    try:
+        for _ in range(PATIENCE):
+            environ = _look(pid)
+            if environ:
+                return environ
+            if not in_exec(pid):
+                return _look(pid)  # once more: its exec may have ended between the two
+            os.stat(f"/proc/{pid}/exe")  # which a dead process has not, nor a thread of the kernel
+            sleep(MOMENT)
+    except OSError:
+        pass
+    return b""
+
+
+def _look(pid: int) -> bytes:
+    with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
+        return file.readall()
+
+
+def in_exec(pid: int) -> bool:
+    """Tell whether a process is in the middle of an exec: for a moment it has neither environment nor arguments."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb", buffering=0) as file:
+            return not file.read(1)
+    except OSError:
+        return False
 
 
 def marked(colony: str) -> dict[str, list[int]]:
@@ -65,12 +93,7 @@ def marked(colony: str) -> dict[str, list[int]]:
     for name in os.listdir("/proc"):
         if not name.isdigit():
             continue
-        try:
-            with open(f"/proc/{name}/environ", "rb") as file:
-                environ = file.read()
-        except OSError:
-            continue
-        for entry in environ.split(b"\0"):
+        for entry in _environ(int(name)).split(b"\0"):
             if entry.startswith(wanted):
                 pid = int(name)
                 pids = found.setdefault(os.fsdecode(entry.removeprefix(b"NCOLONY_RUN=")), [])

@@ -9,7 +9,8 @@ import os
 
 from ncolony.core.program import GROUP
 from ncolony.posix.exits import reap
-from ncolony.posix.kin import in_exec, look_at
+from ncolony.posix.kin import look_at
+from ncolony.posix.processes import in_exec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,17 +74,31 @@ class Strays:
             sure = sure and UNSURE not in now.values()
         return sure
 
+    def _whose(self, kin: Kin) -> tuple[Tree | None, bool]:
+        """Return the owner, and whether that is sure.
+
+        Twice where there seems to be none: an exec may have hidden the marks from the first look and be over by now.
+        """
+        for _ in range(2):
+            tree = self._owner(kin)
+            if tree is not None:
+                return tree, True
+            if in_exec(kin.pid):
+                return None, False
+        return None, True
+
     def _find_owner(self, pid: int) -> bool:
         kin = look_at(pid)
         if kin is None or kin.ended:
             return False
-        tree, before = self._owner(kin), self._known[pid]
+        tree, sure = self._whose(kin)
+        before = self._known[pid]
         if tree is not before:
             if before is not None:
                 del before.strays[pid]
                 self._known[pid] = None
             self._give(kin, tree)
-        return tree is not None or not in_exec(pid)
+        return sure
 
     def _find_in(self, adopter: int, seen: dict[int, int]) -> dict[int, int]:
         now = {}
@@ -94,10 +109,10 @@ class Strays:
                 continue
             now[pid] = kin.born
             if seen.get(pid) != kin.born:
-                tree = self._owner(kin)
+                tree, sure = self._whose(kin)
                 if tree is not None:
                     self.meet(kin, tree)
-                elif in_exec(pid):
+                elif not sure:
                     now[pid] = UNSURE
         return now
 
