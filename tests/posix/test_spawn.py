@@ -4,10 +4,12 @@
 import os
 import resource
 import signal
+import socket
 import sys
 
 import pytest
 
+from ncolony.core.sockets import TCP, Socket
 from ncolony.core.states import Ended, Spawned
 from ncolony.posix.descriptors import FileLimit, keep_private
 from ncolony.posix.exits import PidfdExits, SigchldExits, has_pidfds
@@ -166,6 +168,48 @@ def test_file_limit_of_programs_is_the_original_one(file_limit):
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
     finally:
         bench.close()
+
+
+@pytest.fixture
+def crowded(file_limit):
+    """A bench with no number free below the limit that its programs get, which is 100."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, file_limit[1]))
+    made = Bench()
+    taken = []
+    while not taken or taken[-1] < 150:
+        taken.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+    yield made
+    for fd in taken:
+        os.close(fd)
+    made.close()
+
+
+def test_descriptors_above_the_limit_of_programs_are_handed_on(crowded):
+    """Bug 12: the system hands none on that is above the limit under which programs are started."""
+    script = "ulimit -Sn; ls /proc/self/fd"
+    listening = socket.socket()
+    sockets = {"sockets": (Socket("web", TCP, "127.0.0.1", 0),), "listening": (listening.fileno(),)}
+    for way, extra in (({}, []), ({"uid": os.getuid(), "gid": os.getgid()}, []), (sockets, ["3"])):
+        crowded.way = way
+        limit, *numbers = crowded.says("sh", "-c", script)
+        assert limit == "100"
+        assert sorted(numbers)[:-1] == ["0", "1", "2", *extra]
+        assert crowded.says("sh", "-c", "echo wrong >&2", stream="stderr") == ["wrong"]
+    listening.close()
+
+
+def test_what_stood_in_for_a_descriptor_holds_it_open_no_longer(crowded):
+    """A file that everybody else has closed must be closed."""
+    read, write = os.pipe()
+    low = crowded.limit.stand_in(write)
+    assert low < 100 < write
+    os.close(write)
+    os.set_blocking(read, False)
+    with pytest.raises(BlockingIOError):
+        os.read(read, 1)
+    crowded.limit.give_back(crowded.spawner._null)
+    assert os.read(read, 1) == b""
+    os.close(read)
 
 
 def test_file_limit_that_cannot_be_raised_stays(file_limit):

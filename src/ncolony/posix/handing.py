@@ -17,8 +17,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ncolony.core.launch import Launch
 
-    Action = tuple[int, int, int]
-
 PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LAUNCHER = f"""import sys
 sys.path.insert(0, {PACKAGE_ROOT!r})
@@ -35,26 +33,31 @@ def is_needed(launch: Launch) -> bool:
     return given or launch.uid is not None or launch.gid is not None or launch.limits != NO_LIMITS
 
 
-def arguments(launch: Launch) -> tuple[str, ...]:
-    """Return the command line of the launcher."""
+def arguments(launch: Launch, files: int) -> tuple[str, ...]:
+    """Return the command line of the launcher. ``files``: the limit on open files that programs get."""
     given = (launch.uid, launch.gid, launch.umask, launch.cwd)
     words = ("" if value is None else str(value) for value in given)
-    return (sys.executable, "-I", "-S", "-c", LAUNCHER, str(_report(launch)), *words, _more(launch), *launch.args)
+    more = _more(launch, files)
+    return (sys.executable, "-I", "-S", "-c", LAUNCHER, str(_report(launch)), *words, more, *launch.args)
 
 
-def actions(launch: Launch, write: int) -> list[Action]:
-    """Return what puts the report's end ``write`` and the sockets where they belong: the report behind the sockets.
+def descriptors(launch: Launch, write: int) -> list[tuple[int, int]]:
+    """Return which descriptors get which numbers: the report's end ``write`` the one behind those of the sockets.
 
     Sockets are held above all numbers that a program's get (see listeners.py), so none is overwritten before its turn.
     """
-    held = (*launch.listening, *(fd for _, fd in launch.stored))
-    sockets = [(os.POSIX_SPAWN_DUP2, fd, FIRST + place) for place, fd in enumerate(held)]
-    return [(os.POSIX_SPAWN_DUP2, write, _report(launch)), *sockets, *own_report(launch)]
+    dealt = ((fd, FIRST + place) for place, fd in enumerate(held(launch)))
+    return [(write, _report(launch)), *dealt, *own_report(launch)]
 
 
-def own_report(launch: Launch) -> list[Action]:
-    """Return what gives a program the descriptor that it reports its readiness through."""
-    return [] if launch.report is None else [(os.POSIX_SPAWN_DUP2, *launch.report)]
+def own_report(launch: Launch) -> list[tuple[int, int]]:
+    """Return the descriptor that a program reports its readiness through, and the number it gets."""
+    return [] if launch.report is None else [launch.report]
+
+
+def held(launch: Launch) -> tuple[int, ...]:
+    """Return the descriptors that a program gets by systemd's protocol."""
+    return (*launch.listening, *(fd for _, fd in launch.stored))
 
 
 def _report(launch: Launch) -> int:
@@ -62,14 +65,17 @@ def _report(launch: Launch) -> int:
     return number if launch.report is None or launch.report[1] != number else number + 1
 
 
-def _more(launch: Launch) -> str:
+def _more(launch: Launch, files: int) -> str:
     if not launch.sockets and not launch.stored and not launch.watchdog and launch.limits == NO_LIMITS:
         return ""
     names: tuple[str, ...] = Limits.__match_args__
     limits = {name.rstrip("_"): _plain(value) for name in names if (value := getattr(launch.limits, name)) is not None}
     sockets = [(socket.name, socket.host, socket.owner) for socket in launch.sockets]
     sockets += [(name, "", "") for name, _ in launch.stored]
-    return marshal.dumps({"limits": limits, "sockets": sockets, "watchdog": launch.watchdog}).hex()
+    given = {"limits": limits, "sockets": sockets, "watchdog": launch.watchdog}
+    # With these it is started under the supervisor's own limit; see PosixSpawner.
+    given["files"] = files if held(launch) else None
+    return marshal.dumps(given).hex()
 
 
 def _plain(value: object) -> object:

@@ -33,6 +33,8 @@ def main(argv: Sequence[str]) -> None:
     try:
         env = _exact_environment()  # which the user it becomes may not be allowed to read
         given = _more(argv[5])
+        if given["files"] is not None:
+            limits.lower_files(given["files"])
         _hand_over(given["sockets"], env)
         if given["watchdog"]:
             env[b"WATCHDOG_PID"] = b"%d" % os.getpid()
@@ -49,7 +51,7 @@ def main(argv: Sequence[str]) -> None:
 
 def _more(text: str) -> dict[str, Any]:
     if not text:
-        return {"limits": {}, "sockets": [], "watchdog": False}
+        return {"limits": {}, "sockets": [], "watchdog": False, "files": None}
     read: dict[str, Any] = marshal.loads(bytes.fromhex(text))  # noqa: S302 - the supervisor, this same Python, wrote it
     return read
 

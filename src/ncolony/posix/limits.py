@@ -35,6 +35,11 @@ def take_rights(limits: Limits) -> None:
             _raise_hard(name, limits[name][1])
 
 
+def lower_files(soft: int) -> None:
+    """Put back the soft limit on open files that the supervisor was started with."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
+
 def settle(limits: Limits) -> None:
     """Put resource limits in force; little can be done under them but to execute the program. Raises OSError."""
     for name in RLIMITS:

@@ -104,6 +104,7 @@ class PosixSpawner:
     def close(self) -> None:
         """Give back what is held open."""
         os.close(self._null)
+        self._limit.close()
         if self._elsewhere is not None:
             self._elsewhere.close()
 
@@ -155,22 +156,25 @@ class PosixSpawner:
         child.pid = pid
         tell(Spawned(launch.run, pid))
 
-    def _start(self, path: str, args: tuple[str, ...], launch: Launch, actions: list[tuple[int, int, int]]) -> int:
-        standard = [
-            (os.POSIX_SPAWN_DUP2, self._null, 0),
-            (os.POSIX_SPAWN_DUP2, launch.stdout, 1),
-            (os.POSIX_SPAWN_DUP2, launch.stderr, 2),
-        ]
+    def _start(self, path: str, args: tuple[str, ...], launch: Launch, more: list[tuple[int, int]]) -> int:
+        wanted = [(self._null, 0), (launch.stdout, 1), (launch.stderr, 2), *more]
         try:
+            if handing.held(launch):  # too many for stand-ins, so the launcher lowers the limit
+                return self._execute(path, args, launch, wanted)
+            low = [(self._limit.stand_in(fd), number) for fd, number in wanted]
             with self._limit:
-                start = partial(os.posix_spawn, path, args, launch.env, file_actions=standard + actions)
-                return self._call(partial(start, setsid=True, setsigmask=(), setsigdef=_ALL_SIGNALS))
+                return self._execute(path, args, launch, low)
         except OSError as error:
             raise CannotExecute(why(error, path)) from None
         except ValueError as error:  # a NUL, or letters that this system's encoding of file names does not have
             raise CannotExecute(f"cannot be handed to the system: {error}") from None
+        finally:
+            self._limit.give_back(self._null)
 
-    def _call(self, start: Callable[[], int]) -> int:
+    def _execute(self, path: str, args: tuple[str, ...], launch: Launch, files: list[tuple[int, int]]) -> int:
+        dealt = [(os.POSIX_SPAWN_DUP2, *one) for one in files]
+        start = partial(os.posix_spawn, path, args, launch.env, file_actions=dealt)
+        start = partial(start, setsid=True, setsigmask=(), setsigdef=_ALL_SIGNALS)
         if self._elsewhere is None or self._trees is None or len(self._trees.exits.known) < MANY:
             return start()
         return self._elsewhere(start)
@@ -195,7 +199,8 @@ class PosixSpawner:
             raise CannotExecute(why(error, launch.args[0])) from None
         report = _Report(self._loop, read, launch.run, child, tell)
         try:
-            report.pid = self._start(sys.executable, handing.arguments(launch), launch, handing.actions(launch, write))
+            arguments = handing.arguments(launch, self._limit.soft)
+            report.pid = self._start(sys.executable, arguments, launch, handing.descriptors(launch, write))
             self._watch(report.pid, child, launch.run, report.after_report)
         except CannotExecute:
             report.close()
