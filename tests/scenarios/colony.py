@@ -237,7 +237,12 @@ class RunningColony:
     # What runs --------------------------------------------------------------------------------------------------
 
     def pids(self, name=None):
-        """Return the pids of a program's processes, or of all programs'."""
+        """Return the pids of a program's processes, or of all programs'.
+
+        Takes the host's output in: Twisted's log waits for its reader, and a pipe holds as little as 8 KB where the
+        machine has many of them.
+        """
+        self.here()
         found = []
         for pid in self._children():
             environment = environment_of(pid)
@@ -260,8 +265,6 @@ class RunningColony:
         """Wait until a program has one process, and not the one that it had, and return its pid."""
 
         def new():
-            while self._read(0):  # a host whose output nobody takes may wait for its reader
-                pass
             found = self.pids(name)
             return found[0] if len(found) == 1 and found[0] != other_than else None
 

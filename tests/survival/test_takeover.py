@@ -375,6 +375,7 @@ def test_the_mark_and_the_records_agree(mortal):
     mortal.conf("web", {"args": SLEEP})
     mortal.start()
     pid = mortal.one("web")
+    mortal.wait_for(f"web runs, pid {pid}$")  # it lives some time before that is known and noted
     line = mortal.records().split(b"\n")[1].decode()
     record = json.loads(line.strip().rpartition(" ")[0])
     assert (record["name"], record["n"], record["pid"], record["state"]) == ("web", 1, pid, "running")
