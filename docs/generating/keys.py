@@ -3,7 +3,7 @@
 import json
 
 from generating.markdown import NOTE, block, code, complete, join, table
-from ncolony.core import colonyspec, keys, logkeys, names, parse, probekeys, readers
+from ncolony.core import colonyspec, keys, logkeys, names, needkeys, parse, probekeys, readers
 from ncolony.core.check import check
 from ncolony.core.program import Defaults, Program
 from ncolony.directory import messages
@@ -25,6 +25,8 @@ EXAMPLE = {
     "log": {"file": "/var/log/www.log", "max_bytes": "10MB", "backups": 5},
     "limits": {"nofile": 4096, "core": {"soft": 0}, "nice": 5, "io": "idle"},
     "stop": {"signal": "SIGINT", "timeout": "10s", "scope": "group"},
+    "needs": {"db": "ready", "cache": {"is": "started", "on_loss": "ignore"}},
+    "priority": 100,
     "contact": "the web team",
 }
 MESSAGES = (
@@ -65,6 +67,7 @@ def page(_root):
         " A file whose text changes and whose meaning does not restarts nothing.",
         table(["key", "value", "default", "a change costs", "meaning"], [_row(key) for key in supported]),
         *(part for key in supported if key.inner for part in _inner(key)),
+        *_needs(),
         *_log(),
         *_vitals(),
         "### Times",
@@ -116,6 +119,16 @@ def _inner(key):
         ["key", "value", "default", "meaning"],
         [[code(f"{key.name}.{inner.name}"), inner.wanted, _default(inner), inner.meaning] for inner in key.inner],
     )
+
+
+def _needs():
+    yield "### Inside `needs`"
+    yield (
+        "For each program that is needed, by its name: its `is` alone, or an object. [needs.md](needs.md) tells the"
+        " rest."
+    )
+    rows = [[code(key.name), key.wanted, _default(key), key.meaning] for key in needkeys.NEED_KEYS]
+    yield table(["key", "value", "default", "meaning"], rows)
 
 
 def _log():

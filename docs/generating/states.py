@@ -4,7 +4,7 @@ from itertools import product
 
 from generating.markdown import NOTE, block, code, complete, join, promise, table
 from ncolony.core import keys, lifecycle, readers, states
-from ncolony.core.program import PERMANENT, TEMPORARY, TRANSIENT, Program, ReadyRule, RestartPolicy
+from ncolony.core.program import PERMANENT, TEMPORARY, TRANSIENT, Need, Program, ReadyRule, RestartPolicy
 
 # What is there before the key that uses it: it is marked as long as that key is refused.
 BELONGS_TO = {
@@ -162,5 +162,5 @@ def _all_programs():
         RestartPolicy(policy, attempts=limit) for policy in (PERMANENT, TRANSIENT, TEMPORARY) for limit in (None, 1)
     )
     rules = (None, ReadyRule(after=1.0), ReadyRule())
-    for policy, rule, needs in product(tuple(policies), rules, ((), (("db", "ready"),))):
+    for policy, rule, needs in product(tuple(policies), rules, ((), (Need("db"),))):
         yield Program("sample", ("sample",), restart=policy, ready=rule, needs=needs)

@@ -5,7 +5,8 @@ walks.py compares it with the table after every step, so that a wrong cell canno
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from binascii import crc32
+from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,8 @@ class Expectation:
     runs: int = 0
     settled: type | None = Stopped
     """The state to rest in while there is no process; None: on the way up."""
+    restarts: list[float] = field(default_factory=list)
+    """The moments of those that count against a window."""
     earliest: float = 0.0
     """When the next run may begin, and where it waits for that, must."""
 
@@ -63,6 +66,7 @@ class Expectation:
                     process.hurried |= state in (Starting, Running, Stopping)
             return None
         self.want, self.settled, self.failures, self.earliest = UP, None, 0, now
+        self.restarts = []
         if isinstance(given, Restart) and process is not None:
             self._doom(process, now)
         return None
@@ -82,19 +86,27 @@ class Expectation:
         if self.want == DOWN:
             self._doom(process, now)
 
+    def outdated(self, process: Process, now: float) -> None:
+        """It has to be replaced for another's sake."""
+        self.failures = 0
+        self._doom(process, now)
+
     def unready(self, process: Process, now: float) -> None:
         """It was not ready in time."""
         self.failures += 1
+        self._spend(now)
         self._doom(process, now)
 
     def unhealthy(self, process: Process, now: float) -> None:
         """It was found to be unhealthy while it ran."""
         self.failures = 0 if now - process.since >= self.program.restart.threshold else self.failures + 1
+        self._spend(now)
         self._doom(process, now)
 
     def failed(self, now: float) -> None:
         """A start came to nothing."""
         self.failures += 1
+        self._spend(now)
         self.pause(now)
 
     def ended(self, given: Ended, left: Process | None, before: Instance, now: float) -> None:
@@ -115,7 +127,9 @@ class Expectation:
         if good:
             self.failures, self.settled = 0, Exited
         elif seconds >= rule.threshold:
-            self.failures, self.earliest = 0, now
+            self.failures = 0
+            self._spend(now)
+            self.pause(now)
         else:
             self.failed(now)
 
@@ -124,8 +138,18 @@ class Expectation:
         rule = self.program.restart
         if self.want == DOWN:
             return
-        if self.failures and rule.attempts is not None and self.failures >= rule.attempts:
-            self.settled = Fatal
-            return
+        if rule.attempts is not None:
+            spent = (
+                self.failures >= max(rule.attempts, 1) if rule.window is None else len(self.restarts) > rule.attempts
+            )
+            if spent:
+                self.settled = Fatal
+                return
         wait = min(rule.min_delay * 2 ** (self.failures - 1), rule.max_delay) if self.failures else 0.0
-        self.earliest = now + wait
+        chance = crc32(f"web:1/{self.failures}".encode()) / 2**32
+        self.earliest = now + wait * (1 - rule.jitter * chance)
+
+    def _spend(self, now: float) -> None:
+        rule = self.program.restart
+        if rule.window is not None and rule.attempts is not None:
+            self.restarts = [moment for moment in self.restarts if moment > now - rule.window] + [now]

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from ncolony.core.check import Checked, check
 from ncolony.core.keys import KEYS, RESTART_KEYS, STOP_KEYS
 from ncolony.core.limits import LIMIT_KEYS
+from ncolony.core.names import WANTED as NAME
 from ncolony.core.parse import NotAnObject, parse
-from ncolony.core.program import Defaults, Program, RestartPolicy, StopPolicy
+from ncolony.core.program import Defaults, Need, Program, RestartPolicy, StopPolicy
 from ncolony.core.readers import MAX_SECONDS, NOT_YET
 
 if TYPE_CHECKING:
@@ -88,6 +89,14 @@ def test_the_smallest_description_is_a_command_line() -> None:
             "restart",
             RestartPolicy(min_delay=0.5, max_delay=90.0),
         ),
+        ("restart", {"attempts": 5, "window": "1m"}, "restart", RestartPolicy(attempts=5, window=60.0)),
+        ("restart", {"jitter": 1}, "restart", RestartPolicy(jitter=1.0)),
+        ("needs", {}, "needs", ()),
+        ("needs", {"db": "ready", "a": "started"}, "needs", (Need("a", "started"), Need("db", "ready"))),
+        ("needs", {"db": {}}, "needs", (Need("db", "ready", "stop"),)),
+        ("needs", {"db": {"is": "done", "on_loss": "ignore"}}, "needs", (Need("db", "done", "ignore"),)),
+        ("priority", -5, "priority", -5),
+        ("critical", True, "critical", True),
         ("stop", {}, "stop", StopPolicy()),
         ("stop", {"signal": "INT"}, "stop", StopPolicy(signal=SIGINT)),
         ("stop", {"signal": "sigusr1"}, "stop", StopPolicy(signal=SIGUSR1)),
@@ -136,9 +145,10 @@ ARGS = "a list of strings, the executable first"
 VARIABLE = 'the name of a variable, which has no "=" in it'
 POLICIES = '"permanent", "transient" or "temporary"'
 SIGNAL = 'a signal, by name or number, like "SIGINT"'
+CONDITIONS = '"started", "ready" or "done"'
 END = "an exit code (0 to 255) or the name of a signal"
 ENDS = 'a list of exit codes (0 to 255) and names of signals, like [0, 3, "SIGTERM"]'
-INNER_KEYS = "policy, ok_exits, threshold, min_delay, max_delay, attempts"
+INNER_KEYS = "policy, ok_exits, threshold, min_delay, max_delay, attempts, window, jitter"
 DURATION = 'a time: seconds, or a string like "500ms" or "1m30s"'
 STOP = 'an object, like {"signal": "SIGINT", "timeout": "10s"}'
 
@@ -194,6 +204,41 @@ STOP = 'an object, like {"signal": "SIGINT", "timeout": "10s"}'
         ("restart", {"policy": "always"}, f'restart.policy: found "always", wanted {POLICIES}'),
         ("restart", {"policy": None}, f"restart.policy: found null, wanted {POLICIES}"),
         ("restart", {"attempts": 0}, "restart.attempts: found 0, wanted a whole number from 1 up to 100000"),
+        ("restart", {"window": 0}, 'restart.window: found 0, wanted a time above 0, like 60 or "10m"'),
+        ("restart", {"window": 60}, "restart.window: found no attempts, wanted attempts from 1 to 1000 with it"),
+        (
+            "restart",
+            {"window": 60, "attempts": 1001},
+            "restart.window: found 1001 attempts, wanted attempts from 1 to 1000 with it",
+        ),
+        ("restart", {"jitter": 2}, "restart.jitter: found 2, wanted a number from 0 to 1"),
+        ("restart", {"jitter": True}, "restart.jitter: found true, wanted a number from 0 to 1"),
+        ("needs", ["db"], 'needs: found ["db"], wanted an object by program, like {"db": "ready"}'),
+        (
+            "needs",
+            {"db": "healthy"},
+            f'needs.db: found "healthy", wanted {CONDITIONS}, or an object with `is` and `on_loss`',
+        ),
+        (
+            "needs",
+            {"db": ["ready"]},
+            f'needs.db: found ["ready"], wanted {CONDITIONS}, or an object with `is` and `on_loss`',
+        ),
+        ("needs", {"db": {"is": True}}, f"needs.db.is: found true, wanted {CONDITIONS}"),
+        ("needs", {"db": {"on_loss": "die"}}, 'needs.db.on_loss: found "die", wanted "ignore", "restart" or "stop"'),
+        (
+            "needs",
+            {"db": {"onloss": 1}},
+            'needs.db: found the unknown key "onloss", wanted one of is, on_loss (did you mean on_loss?)',
+        ),
+        (
+            "needs",
+            {f"p{number}": "ready" for number in range(1001)},
+            "needs: found 1001 of them, wanted at most 1000 programs",
+        ),
+        ("needs", {"a/b": "ready"}, f'needs: found "a/b", wanted {NAME}'),
+        ("priority", "first", 'priority: found "first", wanted a whole number from -1000000 to 1000000'),
+        ("critical", 1, "critical: found 1, wanted true or false"),
         ("restart", {"min_delay": "x"}, f'restart.min_delay: found "x", wanted {DURATION}'),
         ("restart", {"max_delay": "x"}, f'restart.max_delay: found "x", wanted {DURATION}'),
         ("restart", {"threshold": True}, f"restart.threshold: found true, wanted {DURATION}"),
@@ -247,7 +292,7 @@ def test_a_bad_value_is_refused_in_words_that_help(key: str, value: object, comp
     assert complaints(**{key: value}) == [complaint]
 
 
-@pytest.mark.parametrize("key", ["env_files", "needs", "critical", "schedule", "priority"])
+@pytest.mark.parametrize("key", ["env_files", "schedule"])
 @pytest.mark.parametrize("value", [None, {}, True, {"after": 1}])
 def test_a_key_whose_time_has_not_come_is_refused(key: str, value: object) -> None:
     """A health check that is taken and never made is worse than none."""

@@ -10,7 +10,7 @@ import pytest
 
 from ncolony.core.errors import ImpossibleInput
 from ncolony.core.lifecycle import TABLE, Moment, impossible, is_stale, step
-from ncolony.core.program import TEMPORARY, TRANSIENT, Program, ReadyRule, RestartPolicy, StopPolicy
+from ncolony.core.program import TEMPORARY, TRANSIENT, Need, Program, ReadyRule, RestartPolicy, StopPolicy
 from ncolony.core.states import (
     DOWN,
     INPUTS,
@@ -25,6 +25,7 @@ from ncolony.core.states import (
     Fatal,
     Instance,
     Killing,
+    Outdated,
     Ready,
     Refuse,
     Restart,
@@ -59,7 +60,7 @@ def program(  # what a test is about stands in its call
     restart: RestartPolicy = RestartPolicy(),  # noqa: B008 (frozen)
     stop: StopPolicy = StopPolicy(),  # noqa: B008 (frozen)
     ready: ReadyRule | None = None,
-    needs: tuple[tuple[str, str], ...] = (),
+    needs: tuple[Need, ...] = (),
 ) -> Program:
     """Return a program like most, but for what is given."""
     return Program(name="web", args=("web",), restart=restart, stop=stop, ready=ready, needs=needs)
@@ -759,7 +760,7 @@ def test_unhealthy_soon_after_its_start_it_waits_like_any_other_failure() -> Non
 
 def test_what_it_needs_is_awaited_before_each_spawn() -> None:
     """A run is numbered when it begins, not when it waits."""
-    life = Life(program(needs=(("db", "ready"),)))
+    life = Life(program(needs=(Need("db"),)))
     assert life.give(Start()) == (Await(),)
     assert life.instance == Instance(Waiting(0.0), UP, 0, 0)
     assert life.give(Unblocked(0), at=3.0) == (Spawn(1),)
@@ -771,7 +772,7 @@ def test_what_it_needs_is_awaited_before_each_spawn() -> None:
 
 def test_waiting_after_a_pause_keeps_the_count_of_failures() -> None:
     """A need that comes and goes must not turn a failing program into a fresh one."""
-    life = Life(program(needs=(("db", "ready"),)))
+    life = Life(program(needs=(Need("db"),)))
     life.give(Start())
     life.give(Unblocked(0))
     life.fail_to_spawn()
@@ -782,7 +783,7 @@ def test_waiting_after_a_pause_keeps_the_count_of_failures() -> None:
 
 def test_a_hundred_restarts_while_waiting_neither_wedge_it_nor_double_it() -> None:
     """Bug 35: nobody is asked twice to say when the need is there, and one spawn follows."""
-    life = Life(program(needs=(("db", "ready"),)))
+    life = Life(program(needs=(Need("db"),)))
     life.give(Start())
     assert [life.give(Restart()) for _ in range(100)] == [()] * 100
     assert life.give(Unblocked(0)) == (Spawn(1),)
@@ -791,11 +792,105 @@ def test_a_hundred_restarts_while_waiting_neither_wedge_it_nor_double_it() -> No
 
 def test_stop_while_waiting_ends_stopped_and_the_need_changes_nothing_more() -> None:
     """Bug 34: the answer may be on its way already."""
-    life = Life(program(needs=(("db", "ready"),)))
+    life = Life(program(needs=(Need("db"),)))
     life.give(Start())
     assert life.give(Stop()) == ()
     assert life.give(Unblocked(0)) == ()
     assert life.instance == Instance(Stopped(), DOWN, 0, 0)
+
+
+def test_outdated_it_is_stopped_and_waits_for_what_it_needs() -> None:
+    """What it needs was lost: it comes back by itself, as soon as that does."""
+    life = Life(program(needs=(Need("db"),)))
+    life.give(Start())
+    life.give(Unblocked(0))
+    life.be_born()
+    assert life.give(Outdated(1, "db is not ready"), at=2.0) == TERM
+    assert life.end(-SIGTERM, at=2.5) == (Await(),)
+    assert life.instance == Instance(Waiting(2.5), UP, 0, 1)
+    assert life.give(Unblocked(1)) == (Spawn(2),)
+
+
+@pytest.mark.parametrize(
+    "state", [state for kind, state in ONE_OF_EACH.items() if kind not in (Starting, Running)], ids=repr
+)
+def test_outdated_means_nothing_where_nothing_runs_or_it_ends_anyway(state: State) -> None:
+    """It starts nobody who was stopped, and hurries nobody who is being stopped."""
+    life = life_in(state)
+    before = life.instance
+    assert life.give(Outdated(1, "db is not ready")) == ()
+    assert life.instance == before
+
+
+# Budgets --------------------------------------------------------------------------------------------------------------
+
+
+def test_flapping_above_the_threshold_does_not_escape_the_budget() -> None:
+    """Bug 56: a run of just more than the threshold forgives the ones before it, but the window remembers."""
+    life = Life(program(RestartPolicy(attempts=3, window=60.0)))
+    for run in (1, 2, 3):
+        life.be_born()
+        assert life.end(at=life.now + 1.1) == (Spawn(run + 1),)
+    life.be_born()
+    assert life.end(at=life.now + 1.1) == ()
+    assert life.state == Fatal("exited with status 1; had been restarted 3 times within 60 s")
+
+
+def test_what_happened_before_the_window_is_forgotten() -> None:
+    """A crash a day is no reason to give up after three days."""
+    life = Life(program(RestartPolicy(attempts=1, window=60.0)))
+    for run in range(1, 10):
+        life.be_born()
+        assert life.end(at=life.now + 61.0) == (Spawn(run + 1),)
+
+
+@pytest.mark.parametrize("command", [Start(), Restart()])
+def test_a_start_by_hand_gives_the_whole_budget_back(command: Input) -> None:
+    """Bug 61: ten starts by hand are never refused, nor do they count."""
+    life = Life(program(RestartPolicy(attempts=1, window=1000.0)))
+    for _ in range(10):
+        life.give(command)
+        life.be_born()
+        life.end(at=life.now + 2.0)
+        life.be_born()
+        life.end(at=life.now + 2.0)
+        assert isinstance(life.state, Fatal)
+
+
+def test_ten_restarts_by_hand_spend_nothing() -> None:
+    """Bug 61: the limit is for a program that fails by itself."""
+    life = Life(program(RestartPolicy(attempts=1, window=1000.0)))
+    life.be_born()
+    for _ in range(10):
+        life.give(Restart())
+        life.end(0)
+        life.be_born()
+        assert isinstance(life.state, Running)
+        assert life.instance.recent == ()
+
+
+def test_unhealthy_and_not_ready_spend_the_budget_as_ends_do() -> None:
+    """It is restarted all the same, and would be for ever."""
+    life = Life(program(RestartPolicy(attempts=1, window=1000.0)))
+    for _ in range(2):
+        life.be_born()
+        life.give(Unhealthy(life.instance.run, "no answer"), at=life.now + 5.0)
+        life.end(-SIGTERM)
+    assert life.state == Fatal("was not ready in time, or soon unhealthy; had been restarted 1 time within 1000 s")
+
+
+def test_a_wait_is_shortened_by_chance_that_repeats() -> None:
+    """The same slot at the same attempt waits as long every time: what happened can be done again."""
+    deadlines = set()
+    for number in (1, 2, 2):
+        life = Life(program(RestartPolicy(jitter=1.0)))
+        life.instance = Instance(number=number)
+        life.be_born()
+        life.end()
+        assert isinstance(life.state, Backoff)
+        assert 0.0 < life.state.deadline < 1.0
+        deadlines.add(life.state.deadline)
+    assert len(deadlines) == 2
 
 
 # Stale facts ----------------------------------------------------------------------------------------------------------

@@ -114,6 +114,9 @@ def test_a_key_of_the_authors_own_restarts_it() -> None:
         ("instances", 3),
         ("autostart", False),
         ("log", "syslog"),
+        ("needs", {"db": "ready"}),
+        ("priority", 1),
+        ("critical", True),
     ],
 )
 def test_what_only_the_supervisor_looks_at_restarts_nothing(key: str, value: object) -> None:
@@ -132,4 +135,5 @@ def test_every_supported_key_is_compared() -> None:
     """A key that plan does not know would be a change that nobody notices."""
     supported = {key.name for key in KEYS if key.wanted != NOT_YET}
     tried = {"args", "env", "env_inherit", "uid", "gid", "cwd", "umask", "stop", "restart", "group", "instances"}
-    assert supported == tried | {"autostart", "limits", "log", "sockets", "ready", "health"}
+    more = {"autostart", "critical", "health", "limits", "log", "needs", "priority", "ready", "sockets"}
+    assert supported == tried | more

@@ -11,7 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ncolony.core.program import PERMANENT, TEMPORARY, TRANSIENT, RestartPolicy
-from ncolony.core.restarts import Again, Done, GiveUp, after_failure, after_failures, after_run, delay
+from ncolony.core.restarts import (
+    Again,
+    Done,
+    GiveUp,
+    after_failure,
+    after_failures,
+    after_run,
+    delay,
+    overspent,
+    shortened,
+    spend,
+)
 
 if TYPE_CHECKING:
     from ncolony.core.restarts import Verdict
@@ -131,3 +142,46 @@ def test_flapping_just_below_the_threshold_is_never_forgiven() -> None:
         attempt = verdict.attempt
         pauses.append(verdict.delay)
     assert pauses == [1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
+
+
+def test_with_a_window_the_attempts_in_a_row_do_not_count() -> None:
+    """It is another rule, not one more."""
+    assert after_failure(RestartPolicy(attempts=2, window=60.0), 5) == Again(32.0, 6)
+
+
+def test_a_budget_is_so_many_restarts_within_the_window() -> None:
+    """The one that is too many ends it; those that are old enough are forgotten."""
+    policy = RestartPolicy(attempts=3, window=10.0)
+    recent: tuple[float, ...] = ()
+    for moment in (0.0, 4.0, 8.0, 12.0, 16.0):
+        recent = spend(policy, recent, moment)
+        assert not overspent(policy, recent), moment
+    assert recent == (8.0, 12.0, 16.0)
+    assert overspent(policy, spend(policy, recent, 17.0))
+
+
+def test_without_a_window_nothing_is_remembered() -> None:
+    """A restart a second for a year must take no room."""
+    assert spend(RestartPolicy(attempts=3), (1.0,), 2.0) == ()
+    assert not overspent(RestartPolicy(attempts=3), (1.0,) * 9)
+    assert spend(RestartPolicy(window=3.0), (), 2.0) == ()
+
+
+@given(st.lists(st.floats(0, 1000)), st.integers(1, 5))
+def test_what_is_remembered_is_bounded_by_the_attempts(moments: list[float], attempts: int) -> None:
+    """However often it is restarted within the window."""
+    policy, recent = RestartPolicy(attempts=attempts, window=1e6), ()
+    for moment in moments:
+        recent = spend(policy, recent, moment)
+        assert len(recent) <= attempts + 1
+
+
+def test_chance_spreads_the_waits_of_programs_that_failed_together() -> None:
+    """Bug 57: five hundred services that crashed at once come back over the whole share, and not at once."""
+    policy = RestartPolicy(jitter=0.5)
+    waits = [shortened(policy, 10.0, f"p{number}:1/1") for number in range(500)]
+    assert all(5.0 < wait <= 10.0 for wait in waits)
+    for start in (5.0, 6.0, 7.0, 8.0, 9.0):
+        assert 60 < sum(start <= wait < start + 1.0 for wait in waits) < 140
+    assert shortened(policy, 10.0, "p7:1/1") == waits[7], "the same for the same lot"
+    assert shortened(RestartPolicy(), 10.0, "p7:1/1") == 10.0

@@ -80,7 +80,7 @@ def test_the_walks_come_to_every_cell_that_can_be_reached() -> None:
         seen.add((type(instance.state), type(given)))
         return lifecycle.step(instance, program, given, now)
 
-    for seed in range(500):
+    for seed in range(ENOUGH):
         walk(seed, noting)
     assert seen == set(LIVE)
 

@@ -297,4 +297,5 @@ def test_a_view_shows_a_pid_only_where_a_process_lives(
 ) -> None:
     """Somebody will signal the pid that a status shows."""
     seen = view("web", 2, Instance(state, UP, 4, 7))
-    assert seen == InstanceView("web", 2, name, UP, run=7, attempt=4, pid=pid, deadline=deadline)
+    more = {field: getattr(state, field) for field in ("since", "status", "why") if hasattr(state, field)}
+    assert seen == InstanceView("web", 2, name, UP, run=7, attempt=4, pid=pid, deadline=deadline, **more)

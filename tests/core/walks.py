@@ -8,7 +8,7 @@ from signal import SIGKILL, SIGTERM
 from typing import TYPE_CHECKING
 
 from ncolony.core import lifecycle
-from ncolony.core.program import PERMANENT, TEMPORARY, TRANSIENT, Program, ReadyRule, RestartPolicy, StopPolicy
+from ncolony.core.program import PERMANENT, TEMPORARY, TRANSIENT, Need, Program, ReadyRule, RestartPolicy, StopPolicy
 from ncolony.core.states import (
     DOWN,
     UP,
@@ -21,6 +21,7 @@ from ncolony.core.states import (
     Fatal,
     Instance,
     Killing,
+    Outdated,
     Ready,
     Refuse,
     Restart,
@@ -117,6 +118,9 @@ class World:
         elif isinstance(given, Unhealthy) and isinstance(state, Running):
             assert process is not None
             expected.unhealthy(process, now)
+        elif isinstance(given, Outdated) and isinstance(state, Starting | Running):
+            assert process is not None
+            expected.outdated(process, now)
         elif isinstance(given, Extend) and process is not None:
             expected.extend(process, given.seconds, before, now)
         elif isinstance(given, DeadlinePassed) and isinstance(state, Starting):
@@ -194,6 +198,7 @@ class World:
         instance, expected, process = self.instance, self.expected, self.kernel.process
         assert instance.want == expected.want
         assert instance.attempt == expected.failures
+        assert list(instance.recent) == expected.restarts[-(self.program.restart.attempts or 0) - 1 :]
         assert instance.run == expected.runs
         assert pid_of(instance.state) == (process.pid if process else None), "the pid of a process that lives, or none"
         assert isinstance(instance.state, Spawning) == (self.kernel.spawning is not None)
@@ -257,8 +262,9 @@ class World:
         run = max(0, self.instance.run - dice.choice((0, 0, 0, 1)))
         process = self.kernel.process
         old = DeadlinePassed(dice.choice(self.deadlines or [0.0]))
-        if dice.random() < 0.2:
-            return Extend(run, dice.choice((0.0, 1.0, 20.0)))
+        roll = dice.random()
+        if roll < 0.3:
+            return Extend(run, dice.choice((0.0, 1.0, 20.0))) if roll < 0.15 else Outdated(run, "db was lost")
         if process is not None and process.run == run and dice.random() < 0.5:
             return Unhealthy(run, "no answer") if dice.random() < 0.5 or not process.ready else Ready(run)
         late: list[Input] = [old if lifecycle.is_stale(self.instance, old) else DeadlinePassed(-1.0)]
@@ -297,10 +303,12 @@ def some_program(dice: Random) -> Program:
             min_delay=dice.choice((1.0, 0.25, 0.0)),
             max_delay=dice.choice((2.0, 60.0)),
             attempts=dice.choice((None, None, 1, 3)),
+            window=dice.choice((None, 5.0, 100.0)),
+            jitter=dice.choice((0.0, 0.0, 0.5)),
         ),
         stop=StopPolicy(timeout=dice.choice((5.0, 1.0, 0.0))),
         ready=dice.choice((None, None, ReadyRule(after=2.0), ReadyRule(timeout=3.0))),
-        needs=dice.choice(((), (), (("db", "ready"),))),
+        needs=dice.choice(((), (), (Need("db"),))),
     )
 
 

@@ -1,6 +1,7 @@
 """Companions come when the first program asks for them, and not before."""
 
-from ncolony.core.events import PROGRAM_ADDED, PROGRAM_REMOVED, ProgramsChanged
+from ncolony.core.colonyspec import ColonySpec, GroupRule
+from ncolony.core.events import PROGRAM_ADDED, PROGRAM_REMOVED, ColonyDescribed, ProgramsChanged
 from ncolony.core.program import Program
 from ncolony.hosts.companions import Companions, Concern
 
@@ -52,3 +53,15 @@ def test_a_companion_is_made_for_the_first_program_that_asks():
     companions.close()
     assert recorder.closed
     assert companions.about("one", 1) == {}
+
+
+def test_a_companion_can_be_asked_for_by_the_colony_s_own_file():
+    """What is said of groups is said there, and of no program."""
+    recorder = Recorder()
+    concern = Concern("groups", lambda _: False, lambda _: recorder, lambda spec: bool(spec.groups))
+    companions = Companions("world", (concern,))
+    companions.saw(ColonyDescribed(ColonySpec()))
+    assert not companions.made
+    companions.saw(ColonyDescribed(ColonySpec(groups=(("web", GroupRule()),))))
+    companions.saw(added("one"))
+    assert len(recorder.seen) == 2

@@ -5,6 +5,7 @@ import pytest
 from ncolony.core.errors import NoSuch
 from ncolony.core.events import InstanceChanged, InstanceTakenOver
 from ncolony.core.kept import Kept, from_plain, to_plain
+from ncolony.core.program import Need
 from ncolony.core.states import DOWN, Instance, Ready, Restart, Stop, Stopped, Waiting
 from tests.runtime.conftest import Stage, program
 
@@ -78,7 +79,7 @@ def test_a_gate_holds_a_start_back_until_it_opens(stage):
     """And says what is waited for."""
     gate = Door()
     stage.supervisor.guard(gate)
-    stage.apply(program(needs=(("db", "ready"),)))
+    stage.apply(program(needs=(Need("db"),)))
     assert stage.state == "waiting"
     assert stage.supervisor.waits_for("web", 1) == "db is not there"
     stage.supervisor.reconsider("web")
@@ -94,7 +95,7 @@ def test_what_waits_when_the_supervisor_dies_goes_on_waiting(stage):
     gate = Door()
     stage.supervisor.guard(gate)
     stage.supervisor.remember({("web", 1): Kept("web", 1, Instance(Waiting(1.0), "up", 0, 4), 0)})
-    stage.apply(program(needs=(("db", "ready"),)))
+    stage.apply(program(needs=(Need("db"),)))
     assert stage.state == "waiting"
     gate.reason = ""
     stage.supervisor.reconsider("web")

@@ -23,7 +23,8 @@ CAN_TAKE_OVER = Option("--can-take-over", "", "only tell whether this version co
 def main(argv: Sequence[str]) -> int:
     """Run a colony until it is told to stop.
 
-    Returns the exit status: 0, or 2 where the command line is no use or another supervisor has the colony.
+    Returns the exit status: 0, or that of a critical program that ended the colony, or 2 where the command line is no
+    use or another supervisor has the colony.
     """
     try:
         wanted = parse(argv)

@@ -12,6 +12,7 @@ from ncolony.core.program import Defaults, Program, RestartPolicy
 from ncolony.core.readers import Key, Mismatch, Mismatches
 from ncolony.core.record import record, replace
 
+MAX_COUNTED = 1000  # restarts whose moments are remembered for an instance
 MAX_LOOKED_AT = 200  # keys of the author's own that are compared with ours: each takes a quarter of a millisecond
 
 _BY_NAME = {key.name: key for key in KEYS}
@@ -54,7 +55,7 @@ def _fields(value: dict[str, object], problems: list[Problem], defaults: Default
             fields[name] = replace(fields[name], **_read(key, name, item, problems, field=key.short_for))
         else:
             fields.update(_read(key, name, item, problems))
-    _check_delays(fields["restart"], problems)
+    _check_restart(fields["restart"], problems)
     if "ready" in fields or "health" in fields:
         _add_reports(fields, problems)
     return fields
@@ -85,11 +86,14 @@ def _read(key: Key, path: str, value: object, problems: list[Problem], field: st
         return {}
 
 
-def _check_delays(policy: object, problems: list[Problem]) -> None:
+def _check_restart(policy: object, problems: list[Problem]) -> None:
     assert isinstance(policy, RestartPolicy)
     if policy.min_delay > policy.max_delay:
         found = f"min_delay {policy.min_delay:g} s above max_delay {policy.max_delay:g} s"
         problems.append(Problem("restart", found, "min_delay not above max_delay"))
+    if policy.window is not None and (policy.attempts is None or policy.attempts > MAX_COUNTED):
+        found = "no attempts" if policy.attempts is None else f"{policy.attempts} attempts"
+        problems.append(Problem("restart.window", found, f"attempts from 1 to {MAX_COUNTED} with it"))
 
 
 def _add_reports(fields: dict[str, object], problems: list[Problem]) -> None:

@@ -89,4 +89,9 @@ class ColonyDescribed:
     spec: ColonySpec
 
 
-Event = InstanceChanged | InstanceTakenOver | Warned | CommandRefused | ProgramsChanged | ColonyDescribed
+@record
+class AllDescribed:
+    """Everything that there was to be read has been, for the first time."""
+
+
+Event = InstanceChanged | InstanceTakenOver | Warned | CommandRefused | ProgramsChanged | ColonyDescribed | AllDescribed

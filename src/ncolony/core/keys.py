@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ncolony.core.limits import LIMIT_KEYS
-from ncolony.core.program import GROUP, PERMANENT, PROCESS, TEMPORARY, TRANSIENT, TREE
+from ncolony.core.program import GROUP, PERMANENT, PRIORITY, PROCESS, TEMPORARY, TRANSIENT, TREE
 from ncolony.core.readers import (
     NOT_YET,
     NOTHING,
@@ -11,6 +11,8 @@ from ncolony.core.readers import (
     a_duration,
     a_flag,
     a_full_text,
+    a_priority,
+    a_share,
     a_signal,
     a_umask,
     an_id,
@@ -23,6 +25,7 @@ from ncolony.core.readers import (
     not_yet,
     one_of,
     only_an_object,
+    some_time,
 )
 from ncolony.core.sockets import sockets
 
@@ -56,6 +59,13 @@ def a_health(value: object) -> object:
     return read(value)
 
 
+def a_list_of_needs(value: object) -> object:
+    """Read what a program needs; imported for the first one that says it."""
+    from ncolony.core.needkeys import a_list_of_needs as read
+
+    return read(value)
+
+
 def not_yet_keys(*names: str) -> tuple[Key, ...]:
     """Return keys whose time has not come."""
     return tuple(Key(name, not_yet, NOT_YET, "", "Not supported yet; an error.") for name in names)
@@ -75,7 +85,11 @@ RESTART_KEYS = (
         "The wait after a shorter run; every further short run in a row doubles it."),
     Key("max_delay", a_duration, _DURATION, f"{_TIMES} `--maxrestartdelay`", "No wait is longer."),
     Key("attempts", at_least_one, "a whole number from 1 up to 100000", "none: never give up",
-        "Give up (state `fatal`) after so many short runs in a row."),
+        "Give up (state `fatal`) after so many short runs in a row; with `window`, after so many restarts within it."),
+    Key("window", some_time, 'a time above 0, like 60 or "10m"', "none: attempts in a row count",
+        "The time over which `attempts` counts restarts, however long the runs were; those by hand do not count."),
+    Key("jitter", a_share, "a number from 0 to 1", "0",
+        "The share by which chance may shorten each wait, so that what failed together is not started together."),
 )  # fmt: skip
 
 STOP_KEYS = (
@@ -115,13 +129,18 @@ KEYS = (
         "What it may use. One that the system does not allow is why it cannot start.", inner=LIMIT_KEYS),
     Key("sockets", sockets, 'an object of addresses, like {"web": "tcp://127.0.0.1:8080"}', "{}",
         "What the supervisor listens on for it, also while it is restarted: see [sockets.md](sockets.md)."),
+    Key("needs", a_list_of_needs, 'an object by program, like {"db": "ready"}', "{}",
+        "What has to be so of other programs before a start, and as long as the run lasts: see [needs.md](needs.md).",
+        cost=NOTHING),
+    Key("priority", a_priority, "a whole number from -1000000 to 1000000", str(PRIORITY),
+        "Of programs that can start at the same time, those with lower numbers start first; they stop last. Nobody "
+        "waits for it.", cost=NOTHING),
+    Key("critical", a_flag, "true or false", "false",
+        "Whether its giving up (`fatal`, or `exited`) ends the colony, with its exit status.", cost=NOTHING),
     *not_yet_keys("env_files"),
     Key("ready", a_ready, WANTED_READY, "none: ready as soon as it is alive",
         "How it shows that it is ready; see [health.md](health.md).", cost=NOTHING),
     Key("health", a_health, WANTED_HEALTH, "none", "How it shows that it is well, and when it is replaced because it"
         " is not; see [health.md](health.md).", cost=NOTHING),
-    *not_yet_keys("needs"),
-    *not_yet_keys("critical"),
     *not_yet_keys("schedule"),
-    *not_yet_keys("priority"),
 )  # fmt: skip

@@ -32,6 +32,7 @@ from ncolony.core.states import (
     Input,
     Instance,
     Killing,
+    Outdated,
     Output,
     Ready,
     Refuse,
@@ -97,7 +98,7 @@ class Moment:
 
 def start(at: Moment) -> Step:
     """Begin anew: a run is spawned, and earlier failures are forgotten."""
-    return _launch(at, attempt=0)
+    return _launch(at, attempt=0, recent=())
 
 
 def again(at: Moment) -> Step:
@@ -107,7 +108,7 @@ def again(at: Moment) -> Step:
 
 def wish_up(at: Moment) -> Step:
     """Want it up once what is under way is over; earlier failures are forgotten."""
-    return _to(at, at.instance.state, want=UP, attempt=0, held=False)
+    return _to(at, at.instance.state, want=UP, attempt=0, recent=(), held=False)
 
 
 def wish_down(at: Moment) -> Step:
@@ -153,7 +154,7 @@ def stillborn(at: Moment) -> Step:
     assert isinstance(at.given, SpawnFailed)
     if at.instance.want == DOWN:
         return _to(at, Stopped())
-    return _follow(at, restarts.after_failure(at.program.restart, at.instance.attempt), at.given.why)
+    return _go_on(at, restarts.after_failure(at.program.restart, at.instance.attempt), at.given.why)
 
 
 def ready(at: Moment) -> Step:
@@ -168,14 +169,14 @@ def patience_over(at: Moment) -> Step:
     assert at.program.ready is not None or at.instance.state.deadline <= at.now
     if at.program.ready is None or at.program.ready.after is not None:
         return ready(at)
-    return _stop(at, at.instance.state.pid, want=UP, attempt=at.instance.attempt + 1)
+    return _stop(at, at.instance.state.pid, want=UP, attempt=at.instance.attempt + 1, recent=_spent(at))
 
 
 def died_early(at: Moment) -> Step:
     """Try again later, or give up: it ended before it was ready."""
     assert isinstance(at.given, Ended)
     why = in_words(at.given.status, core=at.given.core)
-    return _follow(at, restarts.after_failure(at.program.restart, at.instance.attempt), f"{why} before it was ready")
+    return _go_on(at, restarts.after_failure(at.program.restart, at.instance.attempt), f"{why} before it was ready")
 
 
 def ended(at: Moment) -> Step:
@@ -184,7 +185,7 @@ def ended(at: Moment) -> Step:
     assert isinstance(at.instance.state, Running)
     ran_for = at.now - at.instance.state.since
     verdict = restarts.after_run(at.program.restart, at.instance.attempt, ran_for, at.given.status)
-    return _follow(at, verdict, in_words(at.given.status, core=at.given.core))
+    return _go_on(at, verdict, in_words(at.given.status, core=at.given.core))
 
 
 def stop(at: Moment) -> Step:
@@ -193,7 +194,12 @@ def stop(at: Moment) -> Step:
 
 
 def replace_it(at: Moment) -> Step:
-    """Send the stop signal; a new run follows when it is gone."""
+    """Send the stop signal; a new run follows when it is gone, and earlier failures are forgotten."""
+    return _stop(at, _pid(at), want=UP, attempt=0, recent=())
+
+
+def outdated(at: Moment) -> Step:
+    """Send the stop signal; a new run follows when it is gone and what it needs is there."""
     return _stop(at, _pid(at), want=UP, attempt=0)
 
 
@@ -201,7 +207,8 @@ def unhealthy(at: Moment) -> Step:
     """Send the stop signal; a new run follows when it is gone, later where this one was short."""
     assert isinstance(at.instance.state, Running)
     short = at.now - at.instance.state.since < at.program.restart.threshold
-    return _stop(at, at.instance.state.pid, want=UP, attempt=at.instance.attempt + 1 if short else 0)
+    attempt = at.instance.attempt + 1 if short else 0
+    return _stop(at, at.instance.state.pid, want=UP, attempt=attempt, recent=_spent(at))
 
 
 def hurry(at: Moment) -> Step:
@@ -224,6 +231,8 @@ def gone(at: Moment) -> Step:
     assert isinstance(state, Stopping | Killing)
     verdict = restarts.after_failures(at.program.restart, at.instance.attempt)
     why = "was not ready in time, or soon unhealthy"
+    if restarts.overspent(at.program.restart, at.instance.recent):
+        verdict, why = _over_budget(at, verdict, why)
     if at.given.left:
         then = _after(at, verdict, why)
         return _to(at, Sweeping(state.deadline, then, isinstance(state, Killing)), attempt=_attempt(verdict))
@@ -235,7 +244,7 @@ def gone(at: Moment) -> Step:
 def start_after(at: Moment) -> Step:
     """Want it up once nothing is left behind; earlier failures are forgotten."""
     assert isinstance(at.instance.state, Sweeping)
-    return _to(at, replace(at.instance.state, then=None), want=UP, attempt=0, held=False)
+    return _to(at, replace(at.instance.state, then=None), want=UP, attempt=0, recent=(), held=False)
 
 
 def swept(at: Moment) -> Step:
@@ -309,11 +318,11 @@ def _pid(at: Moment) -> int:
     return state.pid
 
 
-def _launch(at: Moment, attempt: int) -> Step:
+def _launch(at: Moment, attempt: int, **changes: object) -> Step:
     if at.program.needs:
-        return _to(at, Waiting(at.now), Await(), want=UP, attempt=attempt, held=False)
+        return _to(at, Waiting(at.now), Await(), want=UP, attempt=attempt, held=False, **changes)
     run = at.instance.run + 1
-    return _to(at, Spawning(at.now), Spawn(run), want=UP, attempt=attempt, run=run, held=False)
+    return _to(at, Spawning(at.now), Spawn(run), want=UP, attempt=attempt, run=run, held=False, **changes)
 
 
 def _stop(at: Moment, pid: int, **changes: object) -> Step:
@@ -329,15 +338,36 @@ def _kill_deadline(at: Moment) -> float:
     return at.now + max(at.program.stop.timeout, 1.0)
 
 
-def _follow(at: Moment, verdict: restarts.Verdict, why: str) -> Step:
+def _spent(at: Moment) -> tuple[float, ...]:
+    return restarts.spend(at.program.restart, at.instance.recent, at.now)
+
+
+def _over_budget(at: Moment, verdict: restarts.Verdict, why: str) -> tuple[restarts.Verdict, str]:
+    policy = at.program.restart
+    times = "time" if policy.attempts == 1 else "times"
+    budget = f"had been restarted {policy.attempts} {times} within {policy.window:g} s"
+    return restarts.GiveUp(_attempt(verdict)), f"{why}; {budget}"
+
+
+def _go_on(at: Moment, verdict: restarts.Verdict, why: str) -> Step:
+    """Do what a verdict says after an end by itself: a restart is one of those that the window counts."""
+    recent = at.instance.recent
+    if isinstance(verdict, restarts.Again):
+        recent = _spent(at)
+        if restarts.overspent(at.program.restart, recent):
+            verdict, why = _over_budget(at, verdict, why)
+    return _follow(at, verdict, why, recent=recent)
+
+
+def _follow(at: Moment, verdict: restarts.Verdict, why: str, **changes: object) -> Step:
     """Do what a verdict says; first of all end what the process left behind."""
     then = _after(at, verdict, why)
     attempt = _attempt(verdict)
     if isinstance(at.given, Ended) and at.given.left:
         policy = at.program.stop
         state = Sweeping(at.now + policy.timeout, then)
-        return _to(at, state, Signal(policy.signal), Signal(SIGCONT), attempt=attempt)
-    return _launch(at, attempt) if then is None else _to(at, then, attempt=attempt)
+        return _to(at, state, Signal(policy.signal), Signal(SIGCONT), attempt=attempt, **changes)
+    return _launch(at, attempt, **changes) if then is None else _to(at, then, attempt=attempt, **changes)
 
 
 def _after(at: Moment, verdict: restarts.Verdict, why: str) -> Backoff | Exited | Fatal | None:
@@ -347,7 +377,10 @@ def _after(at: Moment, verdict: restarts.Verdict, why: str) -> Backoff | Exited 
         return Exited(at.given.status)
     if isinstance(verdict, restarts.GiveUp):
         return Fatal(why)
-    return Backoff(at.now + verdict.delay) if verdict.delay > 0 else None
+    if verdict.delay <= 0:
+        return None
+    lot = f"{at.program.name}:{at.instance.number}/{verdict.attempt}"
+    return Backoff(at.now + restarts.shortened(at.program.restart, verdict.delay, lot))
 
 
 def _attempt(verdict: restarts.Verdict) -> int:
@@ -357,22 +390,23 @@ def _attempt(verdict: restarts.Verdict) -> int:
 # The table --------------------------------------------------------------------------------------------------------------
 
 _COLUMNS = (
-    Start, Stop, Restart, Spawned, SpawnFailed, Ready, Ended, Swept, Unhealthy, Extend, DeadlinePassed, Unblocked,
+    Start, Stop, Restart, Spawned, SpawnFailed, Ready, Ended, Swept, Unhealthy, Outdated, Extend, DeadlinePassed,
+    Unblocked,
 )  # fmt: skip
 _ = impossible
 _ROWS: dict[type[State], tuple[Callable[[Moment], Step], ...]] = {
-    #         Start         Stop         Restart      Spawned Failed     Ready  Ended       Swept  Unhealthy  Extend     Deadline       Unblocked
-    Stopped:  (start,        refuse_stop, start,       _,      _,         stay,  _,          _,     stay,      stay,      _,             stay),
-    Waiting:  (wish_up,      down,        wish_up,     _,      _,         stay,  _,          _,     stay,      stay,      _,             unblocked),
-    Spawning: (wish_up,      wish_down,   wish_up,     alive,  stillborn, stay,  _,          _,     stay,      stay,      _,             stay),
-    Starting: (refuse_start, stop,        replace_it,  _,      _,         ready, died_early, _,     stay,      more_time, patience_over, stay),
-    Running:  (refuse_start, stop,        replace_it,  _,      _,         stay,  ended,      _,     unhealthy, stay,      _,             stay),
-    Stopping: (wish_up,      hurry,       wish_up,     _,      _,         stay,  gone,       _,     stay,      more_time, kill,          stay),
-    Killing:  (wish_up,      wish_down,   wish_up,     _,      _,         stay,  gone,       _,     stay,      stay,      kill_again,    stay),
-    Sweeping: (start_after,  hurry,       start_after, _,      _,         stay,  _,          swept, stay,      stay,      kill_left,     stay),
-    Backoff:  (start,        down,        start,       _,      _,         stay,  _,          _,     stay,      stay,      again,         stay),
-    Exited:   (start,        down,        start,       _,      _,         stay,  _,          _,     stay,      stay,      _,             stay),
-    Fatal:    (start,        down,        start,       _,      _,         stay,  _,          _,     stay,      stay,      _,             stay),
+    #         Start         Stop         Restart      Spawned Failed     Ready  Ended       Swept  Unhealthy  Outdated  Extend     Deadline       Unblocked
+    Stopped:  (start,        refuse_stop, start,       _,      _,         stay,  _,          _,     stay,      stay,     stay,      _,             stay),
+    Waiting:  (wish_up,      down,        wish_up,     _,      _,         stay,  _,          _,     stay,      stay,     stay,      _,             unblocked),
+    Spawning: (wish_up,      wish_down,   wish_up,     alive,  stillborn, stay,  _,          _,     stay,      stay,     stay,      _,             stay),
+    Starting: (refuse_start, stop,        replace_it,  _,      _,         ready, died_early, _,     stay,      outdated, more_time, patience_over, stay),
+    Running:  (refuse_start, stop,        replace_it,  _,      _,         stay,  ended,      _,     unhealthy, outdated, stay,      _,             stay),
+    Stopping: (wish_up,      hurry,       wish_up,     _,      _,         stay,  gone,       _,     stay,      stay,     more_time, kill,          stay),
+    Killing:  (wish_up,      wish_down,   wish_up,     _,      _,         stay,  gone,       _,     stay,      stay,     stay,      kill_again,    stay),
+    Sweeping: (start_after,  hurry,       start_after, _,      _,         stay,  _,          swept, stay,      stay,     stay,      kill_left,     stay),
+    Backoff:  (start,        down,        start,       _,      _,         stay,  _,          _,     stay,      stay,     stay,      again,         stay),
+    Exited:   (start,        down,        start,       _,      _,         stay,  _,          _,     stay,      stay,     stay,      _,             stay),
+    Fatal:    (start,        down,        start,       _,      _,         stay,  _,          _,     stay,      stay,     stay,      _,             stay),
 }  # fmt: skip
 
 TABLE: dict[tuple[type[State], type[Input]], Callable[[Moment], Step]] = {

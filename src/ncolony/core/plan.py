@@ -48,11 +48,12 @@ _FIELDS = {key.name: key.field or key.name for key in KEYS} | {"extras": "extras
 def plan(current: Mapping[str, Program], wanted: Mapping[str, Program | None]) -> tuple[Act, ...]:
     """Return what turns ``current`` into ``wanted`` for the names in ``wanted``; None there means: remove it.
 
-    Removals come first, so that a port or a lock is free before another program asks for it. A program whose meaning
-    is the same gets a :class:`Change` without fields where its text differs, and nothing where it does not.
+    Removals come first, so that a port or a lock is free before another program asks for it; then the rest, by priority
+    and in the order given. A program whose meaning is the same gets a :class:`Change` without fields where its text
+    differs, and nothing where it does not.
     """
     removed: list[Act] = []
-    rest: list[Act] = []
+    rest: list[Add | Change] = []
     for name, program in wanted.items():
         before = current.get(name)
         if program is None:
@@ -63,7 +64,12 @@ def plan(current: Mapping[str, Program], wanted: Mapping[str, Program | None]) -
         elif before != program:
             fields = differing(before, program)
             rest.append(Change(program, fields, any(_COSTS[key] == RESTART for key in fields)))
+    rest.sort(key=_priority)
     return (*removed, *rest)
+
+
+def _priority(act: Add | Change) -> int:
+    return act.program.priority
 
 
 def differing(old: Program, new: Program) -> tuple[str, ...]:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 PERMANENT, TRANSIENT, TEMPORARY = "permanent", "transient", "temporary"
 TREE, GROUP, PROCESS = "tree", "group", "process"
+STARTED, READY, DONE = "started", "ready", "done"
+IGNORE, RESTART, STOP = "ignore", "restart", "stop"
+PRIORITY = 999  # as in supervisord
 
 
 @record
@@ -33,6 +36,10 @@ class RestartPolicy:
     max_delay: float = 3600.0
     attempts: int | None = None
     """Give up after so many runs in a row that ended too soon; None: never."""
+    window: float | None = None
+    """Where set, ``attempts`` counts restarts within so many seconds instead, however long the runs were."""
+    jitter: float = 0.0
+    """The share, 0 to 1, by which chance may shorten a wait."""
 
 
 @record
@@ -62,6 +69,17 @@ class ReadyRule:
 
 
 @record
+class Need:
+    """What has to be so of another program before a start, and as long as the run lasts."""
+
+    program: str
+    condition: str = READY
+    """``started``: its process lives; ``ready``: and serves; ``done``: it has ended normally."""
+    on_loss: str = STOP
+    """What follows when that is so no more: nothing; a restart once it is so again; a stop until then."""
+
+
+@record
 class Program:
     """A named thing to keep running."""
 
@@ -88,8 +106,12 @@ class Program:
     health: HealthRule | None = None
     reports: Reports | None = None
     """What its process is started with for the sake of these two."""
-    needs: tuple[tuple[str, str], ...] = ()
-    """What has to be so before a start: (program, condition) pairs."""
+    needs: tuple[Need, ...] = ()
+    """What has to be so of other programs, in the order of their names."""
+    priority: int = PRIORITY
+    """Among those that can start at the same time, lower ones start first; they stop last."""
+    critical: bool = False
+    """Its giving up ends the colony."""
     extras: str = "{}"
     """The author's own keys as canonical JSON: equal text, equal meaning."""
     text: str = "{}"

@@ -154,6 +154,21 @@ def at_least_one(value: object) -> int:
     return a_count(value, 1, 100_000)
 
 
+MOST_PRIORITY = 1_000_000
+
+
+def a_priority(value: object) -> int:
+    """Read a whole number that says who comes first."""
+    return a_count(value, -MOST_PRIORITY, MOST_PRIORITY)
+
+
+def a_share(value: object) -> float:
+    """Read a number from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise Mismatch
+    return float(value)
+
+
 def an_id(value: object) -> int | str:
     """Read a user or group: its number or its name."""
     if isinstance(value, str):
@@ -193,6 +208,14 @@ def a_duration(value: object) -> float:
     else:
         seconds = float(value) if abs(value) < MAX_SECONDS * 2 else MAX_SECONDS * 2
     if not 0 <= seconds <= MAX_SECONDS:
+        raise Mismatch
+    return seconds
+
+
+def some_time(value: object) -> float:
+    """Read a time that is more than none."""
+    seconds = a_duration(value)
+    if not seconds:
         raise Mismatch
     return seconds
 

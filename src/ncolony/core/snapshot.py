@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from ncolony.core.record import record
-from ncolony.core.states import Instance, deadline_of, name_of, pid_of
+from ncolony.core.states import (
+    Exited,
+    Fatal,
+    Instance,
+    Running,
+    Spawning,
+    Starting,
+    Waiting,
+    deadline_of,
+    name_of,
+    pid_of,
+)
 
 
 @record
@@ -19,6 +30,12 @@ class InstanceView:
     pid: int | None
     deadline: float | None
     """On the loop's clock: when the state ends by itself."""
+    since: float | None = None
+    """On the loop's clock: when what it is in began, where that is known."""
+    status: int | None = None
+    """How it ended, where it is left so."""
+    why: str = ""
+    """Why it was given up, where it was."""
 
 
 def view(program: str, number: int, instance: Instance) -> InstanceView:
@@ -33,4 +50,7 @@ def view(program: str, number: int, instance: Instance) -> InstanceView:
         attempt=instance.attempt,
         pid=pid_of(state),
         deadline=deadline_of(state),
+        since=state.since if isinstance(state, Waiting | Spawning | Starting | Running) else None,
+        status=state.status if isinstance(state, Exited) else None,
+        why=state.why if isinstance(state, Fatal) else "",
     )

@@ -180,6 +180,14 @@ class Unhealthy:
 
 
 @record
+class Outdated:
+    """Its run has to be replaced for another's sake: what it needs was lost, or its group starts anew."""
+
+    run: int
+    why: str
+
+
+@record
 class Extend:
     """It asks for more time to become ready, or to stop: so many seconds from now."""
 
@@ -211,12 +219,13 @@ Input = (
     | Ended
     | Swept
     | Unhealthy
+    | Outdated
     | Extend
     | DeadlinePassed
     | Unblocked
 )
 COMMANDS = (Start, Stop, Restart)
-INPUTS = (*COMMANDS, Spawned, SpawnFailed, Ready, Ended, Swept, Unhealthy, Extend, DeadlinePassed, Unblocked)
+INPUTS = (*COMMANDS, Spawned, SpawnFailed, Ready, Ended, Swept, Unhealthy, Outdated, Extend, DeadlinePassed, Unblocked)
 
 # Outputs ----------------------------------------------------------------------------------------------------------
 
@@ -273,6 +282,10 @@ class Instance:
     """The number of the latest run; facts of earlier runs are stale."""
     held: bool = False
     """An operator wants it down; see :class:`Stop`."""
+    recent: tuple[float, ...] = ()
+    """When it was restarted by itself, where its policy's window counts that. Forgotten with its supervisor."""
+    number: int = 1
+    """Which slot of its program it is."""
 
 
 def deadline_of(state: State) -> float | None:

@@ -16,6 +16,7 @@ from ncolony.core.states import (
     Exited,
     Fatal,
     Killing,
+    Outdated,
     Ready,
     Restart,
     Running,
@@ -35,6 +36,7 @@ from ncolony.core.states import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ncolony.core.events import Event, InstanceChanged, ProgramsChanged
+    from ncolony.core.states import Instance
 
 
 class Narrator:
@@ -55,7 +57,7 @@ class Narrator:
             return f"{event.slot} {event.what}"
         if isinstance(event, events.CommandRefused):
             return f"cannot {type(event.given).__name__.lower()} {str(event.slot)!r}: {event.why}"
-        if isinstance(event, events.ColonyDescribed):
+        if isinstance(event, events.ColonyDescribed | events.AllDescribed):
             return None
         if event.kind == events.PROGRAM_REMOVED:
             self._failures = {key: why for key, why in self._failures.items() if key[0] != event.name}
@@ -105,6 +107,8 @@ def _reason(event: InstanceChanged) -> str:
         return f"unhealthy: {given.why}"
     if isinstance(given, DeadlinePassed):
         return "not ready in time"
+    if isinstance(given, Outdated):
+        return given.why
     asked = given.why if isinstance(given, Restart | Stop) else ""
     if isinstance(given, Restart):
         return f"to be started again: {asked}" if asked else "to be started again"
@@ -123,7 +127,7 @@ def _next(event: InstanceChanged) -> str:
     if isinstance(state, Backoff):
         return f"next start in {state.deadline - event.at:.3g} s (attempt {event.after.attempt + 1})"
     if isinstance(state, Fatal):
-        return f"given up after {event.after.attempt} attempt{'s' * (event.after.attempt != 1)}"
+        return _given_up(state, event.after)
     if isinstance(state, Exited):
         return "left as it is"
     if isinstance(state, Stopped):
@@ -131,6 +135,12 @@ def _next(event: InstanceChanged) -> str:
     if isinstance(state, Sweeping):
         return "ending what it left behind first"
     return "starting again" if event.after.want == UP else "stopped"
+
+
+def _given_up(state: Fatal, instance: Instance) -> str:
+    if instance.recent:  # the reason ends with the budget
+        return f"given up: {state.why.rpartition('; ')[2]}"
+    return f"given up after {instance.attempt} attempt{'s' * (instance.attempt != 1)}"
 
 
 def _program(event: ProgramsChanged) -> str | None:

@@ -77,6 +77,10 @@ class Reserving:
         return channel
 
 
+def _nothing(_: int) -> None:
+    """Do nothing: nobody has said yet what to do."""
+
+
 def _lowest_free() -> int:
     fd = os.open("/", os.O_PATH | os.O_CLOEXEC)
     os.close(fd)
@@ -102,6 +106,8 @@ class Colony:
         """
         keep_private()
         self._say = say
+        self.finish: Callable[[int], None] = _nothing
+        """Called when a critical program has given up: whoever runs the colony stops it, and exits with this status."""
         self._stop_budget = settings.stop_budget
         exits = PidfdExits(loop) if has_pidfds() else SigchldExits(loop)
         self._exits = exits
@@ -141,6 +147,7 @@ class Colony:
             colony=self._memory.colony,
             inherit=inherit,
             handed_over=handed_over,
+            finish=self._end,
         )
         self._companions = Companions(world)
         self._supervisor.observe(self._companions)
@@ -156,6 +163,16 @@ class Colony:
         """Deal with what an earlier supervisor left of programs that no usable file describes any more."""
         settle(self._supervisor, described, self._say)
         self._listeners.settle()
+        self._supervisor.described_all()
+
+    def _end(self, code: int, why: str) -> None:
+        """End the colony because a critical program has; a reaper is not to start it again."""
+        if self._supervisor.closing:
+            return
+        self._say(f"{why}; stopping all programs, to exit with status {code}")
+        if self._spawner.witness is not None:
+            kept_exits.declare_final(self._spawner.witness.fd)
+        self.finish(code)
 
     def look_again(self) -> None:
         """Look at the directories anew."""

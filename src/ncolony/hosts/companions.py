@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from ncolony.core.colonyspec import ColonySpec
     from ncolony.core.events import Event
     from ncolony.core.program import Program
     from ncolony.ports import Companion, Loop, Spawner
@@ -38,17 +39,20 @@ class World:
     """The name in the marks of its processes."""
     inherit: Mapping[str, str]
     """What programs get of the supervisor's environment."""
+    finish: Callable[[int, str], None]
+    """Ends the colony with an exit status; the reason is for people."""
     handed_over: str = ""
     """What an earlier version of this process has left open for reports; see posix/reporting.py."""
 
 
 @record
 class Concern:
-    """One concern: which programs ask for it, and how its companion is made."""
+    """One concern: who asks for it, and how its companion is made."""
 
     name: str
     asked_by: Callable[[Program], bool]
     make: Callable[[World], Companion]
+    asked_by_colony: Callable[[ColonySpec], bool] = lambda _: False
 
 
 def _vitals(world: World) -> Companion:
@@ -57,8 +61,29 @@ def _vitals(world: World) -> Companion:
     return make(world)
 
 
+def _dependencies(world: World) -> Companion:
+    from ncolony.runtime.dependencies import Dependencies
+
+    return Dependencies(world.loop, world.supervisor, world.say)
+
+
+def _critical(world: World) -> Companion:
+    from ncolony.runtime.critical import Critical
+
+    return Critical(world.loop, world.supervisor, world.finish)
+
+
+def _groups(world: World) -> Companion:
+    from ncolony.runtime.grouping import Groups
+
+    return Groups(world.loop, world.supervisor, world.say, world.finish)
+
+
 CONCERNS: tuple[Concern, ...] = (
     Concern("vitals", lambda program: program.ready is not None or program.health is not None, _vitals),
+    Concern("needs", lambda program: bool(program.needs), _dependencies),
+    Concern("critical", lambda program: program.critical, _critical),
+    Concern("groups", lambda _: False, _groups, lambda spec: bool(spec.groups)),
 )
 
 
@@ -74,9 +99,9 @@ class Companions:
 
     def saw(self, event: Event) -> None:
         """Bring in who is asked for, and pass the event on."""
-        if isinstance(event, events.ProgramsChanged) and event.program is not None:
+        if isinstance(event, events.ProgramsChanged | events.ColonyDescribed):
             for concern in self._concerns:
-                if concern.name not in self.made and concern.asked_by(event.program):
+                if concern.name not in self.made and _asks(concern, event):
                     self.made[concern.name] = concern.make(self._world)
         for companion in list(self.made.values()):  # what one answers may bring in another
             companion.saw(event)
@@ -93,3 +118,9 @@ class Companions:
         for companion in self.made.values():
             companion.close()
         self.made = {}
+
+
+def _asks(concern: Concern, event: events.ProgramsChanged | events.ColonyDescribed) -> bool:
+    if isinstance(event, events.ColonyDescribed):
+        return concern.asked_by_colony(event.spec)
+    return event.program is not None and concern.asked_by(event.program)

@@ -29,18 +29,25 @@ class Host:
         self._output: Console | None = None
         """Standard output, once a program's log goes there."""
         self._colony = Colony(self._loop, settings, self._console.say, self)
+        self._colony.finish = self._finish
         self._caught: list[int] = []
         self._stopping = False
+        self._status = 0
 
     def run(self) -> int:
-        """Run until told to stop by SIGTERM or SIGINT, and return the exit status."""
+        """Run until told to stop by SIGTERM or SIGINT, or by the end of a critical program; return the exit status."""
         self._take_signals()
         self._colony.start()
         self._loop.run(self._report_bug)
         self._console.close()
         if self._output is not None:
             self._output.close()
-        return 0
+        return self._status
+
+    def _finish(self, status: int) -> None:
+        self._stopping = True
+        self._status = status
+        self._colony.stop(self._loop.stop)
 
     def write(self, label: str, stream: str, lines: Sequence[bytes]) -> None:
         """Take a program's lines (the LogSink port)."""

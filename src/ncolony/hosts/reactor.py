@@ -6,6 +6,8 @@ for its next deadline; so a thousand programs are no more to it than one, and ev
 
 from __future__ import annotations
 
+import atexit
+import logging
 import os
 import signal
 import sys
@@ -94,6 +96,7 @@ class ColonyService(Service):
         except Taken as error:
             sys.stderr.write(f"ncolony: {error}\n")
             raise SystemExit(2) from None
+        self._colony.finish = self._finish
         self._colony.start()
         self._bridge.open()
         # By default either would end us at once, with lines that are begun and not finished.
@@ -145,6 +148,17 @@ class ColonyService(Service):
         bridge.rearm()
         return stopped
 
+    def _finish(self, status: int) -> None:
+        """End this process with an exit status, because a critical program has ended.
+
+        Twisted has none to give: when it is through, and the interpreter is ending, that is cut short.
+        """
+        if self._reactor is None:
+            return
+        if status:
+            atexit.register(_exit_with, status)
+        self._reactor.stop()
+
     def _leave(self) -> None:
         """End, and leave every program running: whoever starts the next supervisor has it take them over."""
         colony, bridge = self._colony, self._bridge
@@ -168,6 +182,14 @@ class ColonyService(Service):
 
     def _say(self, line: str) -> None:
         log.info("{line}", line=line)
+
+
+def _exit_with(status: int) -> None:
+    """Be the last thing that this process does."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _is_anothers(pid: int) -> bool:

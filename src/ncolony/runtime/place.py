@@ -22,7 +22,7 @@ class Place:
         """Begin stopped."""
         self.program = program
         self.number = number
-        self.instance = Instance()
+        self.instance = Instance(number=number)
         self.leaving = False
         """To be forgotten as soon as it is stopped."""
         self.meaning = 0

@@ -10,14 +10,16 @@ from ncolony.core.errors import NoSuch
 from ncolony.core.kept import fingerprint
 from ncolony.core.names import nearest
 from ncolony.core.plan import Add, Change, plan
+from ncolony.core.record import replace
 from ncolony.core.snapshot import view
 from ncolony.core.states import DOWN, UP, Restart, Start, Stop, Sweeping, Waiting, pid_of
+from ncolony.runtime import stopping
 from ncolony.runtime.place import Place
 from ncolony.runtime.slots import Slots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ncolony.core.colonyspec import ColonySpec
     from ncolony.core.kept import Kept
@@ -52,8 +54,12 @@ class Supervisor:
         self.spec: ColonySpec | None = None
         """What holds for the whole colony; None: nothing was said of it yet."""
         self._programs: dict[str, Program] = {}
+        self.all_described = False
+        """Everything has been read for the first time."""
         self._closed: Callable[[], None] | None = None
         self._kept: dict[tuple[str, int], Kept] = {}
+        self._tell_the_rest: Callable[[], None] | None = None
+        """While shutting down: tells everybody to stop who waits for others to be gone first."""
 
     @property
     def listeners(self) -> Listeners | None:
@@ -97,6 +103,11 @@ class Supervisor:
         self.spec = spec
         self._slots.tell(events.ColonyDescribed(spec))
 
+    def described_all(self) -> None:
+        """Make known that everything has been read for the first time."""
+        self.all_described = True
+        self._slots.tell(events.AllDescribed())
+
     def start(self, name: str, number: int | None = None, why: str = "") -> None:
         """Start a program, or one instance of it. Raises :class:`NoSuch`, here and below."""
         for place in self._chosen(name, number):
@@ -106,6 +117,11 @@ class Supervisor:
         """Stop a program, or one instance; held, it stays so until it is started, under any supervisor."""
         for place in self._chosen(name, number):
             self._slots.feed(place, Stop(why=why, hold=hold))
+
+    def stop_in_order(self, names: Iterable[str], why: str = "", *, hold: bool = True) -> None:
+        """Stop programs, those that need others of them first, each when the ones before it are gone."""
+        places = [place for name in names for place in self._chosen(name, None)]
+        stopping.in_order(self._slots, places, lambda place: self._slots.feed(place, Stop(why=why, hold=hold)))
 
     def restart(self, name: str, asked_at: float | None = None, number: int | None = None, why: str = "") -> None:
         """Give a program, or one instance, a new process; what was started at ``asked_at`` or later is new enough."""
@@ -161,7 +177,7 @@ class Supervisor:
 
     def restart_all(self, asked_at: float | None = None) -> None:
         """Restart every program."""
-        for name in self._programs:
+        for name in self._by_priority(self._programs):
             self.restart(name, asked_at)
 
     def restart_group(self, label: str, asked_at: float | None = None) -> None:
@@ -170,21 +186,28 @@ class Supervisor:
         if not names:
             message = f"no program carries the label {label!r}"
             raise NoSuch(message)
-        for name in names:
+        for name in self._by_priority(names):
             self.restart(name, asked_at)
+
+    @property
+    def closing(self) -> bool:
+        """Tell whether all is being stopped for good."""
+        return self._closed is not None
 
     def shut_down(self, closed: Callable[[], None], within: float | None = None) -> None:
         """Stop everything for good, and call ``closed`` when the last process is gone.
 
-        ``within``: seconds after which whatever still lives gets SIGKILL, however long its own time is.
+        ``within``: seconds after which whatever still lives gets SIGKILL, however long its own time is. Programs that
+        are needed by others are told when those are gone, at the latest when half of that time is over.
         """
         self._closed = closed
-        for place in list(self._places.values()):
-            self._let_go(place, within)
+        self._tell_the_rest = stopping.within(self._slots, list(self._places.values()), self._let_go, within)
         self._say_closed()
 
     def hurry(self, within: float) -> None:
         """While shutting down: let no process have more than ``within`` seconds before SIGKILL."""
+        if self._tell_the_rest is not None:
+            self._tell_the_rest()
         for place in list(self._places.values()):
             self._slots.feed(place, Stop(within))
 
@@ -251,7 +274,7 @@ class Supervisor:
 
     def _take_over(self, place: Place, kept: Kept) -> None:
         """Go on where an earlier supervisor left off."""
-        instance = place.instance = kept.instance
+        instance = place.instance = replace(kept.instance, number=place.number)
         place.meaning = kept.meaning
         waited = self._slots.hold()  # its end may be told before there is a process to speak of
         try:
@@ -294,6 +317,9 @@ class Supervisor:
             place = self._places[key] = Place(program, key[1])
             self._take_over(place, self._kept.pop(key))
             self._let_go(place)
+
+    def _by_priority(self, names: Iterable[str]) -> list[str]:
+        return sorted(names, key=lambda name: self._programs[name].priority)
 
     def _chosen(self, name: str, number: int | None) -> list[Place]:
         """Return the places that a command is for. Raises :class:`NoSuch`."""

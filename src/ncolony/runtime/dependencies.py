@@ -1,0 +1,323 @@
+"""Keeps to what programs need of each other: before their starts, and as long as they run (a Companion, and a Gate).
+
+Of every condition that somebody needs it is known which instances fulfil it, and how often one has ceased to: that is a
+loss. A run that began before the last loss is replaced, as its `on_loss` says: at once, and then it waits at the gate,
+or once the condition holds again.
+"""
+
+from __future__ import annotations
+
+from ncolony.core import events, needs
+from ncolony.core.outcome import in_words
+from ncolony.core.program import DONE, IGNORE, PERMANENT, READY, RESTART, STARTED, STOP, Need
+from ncolony.core.snapshot import view
+from ncolony.core.states import Outdated, Running, Spawning, Starting
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from ncolony.core.events import Event, InstanceChanged, ProgramsChanged
+    from ncolony.core.program import Program
+    from ncolony.core.snapshot import InstanceView
+    from ncolony.ports import Loop, Timer
+    from ncolony.runtime.supervisor import Supervisor
+
+STEADY = 0.25
+"""Seconds that a process has to live where it does not say itself that it is ready: one that fails at once never counts
+as started."""
+PATIENCE = 1.0
+"""Seconds in which the file of a program that is needed may follow that of the one that needs it."""
+
+
+class Condition:
+    """What is needed of one program."""
+
+    __slots__ = ("good", "holds", "losses")
+
+    def __init__(self) -> None:
+        """Begin with nobody who fulfils it."""
+        self.good: set[int] = set()
+        """The numbers of the instances that fulfil it."""
+        self.holds = False
+        """All wanted instances fulfil it."""
+        self.losses = 0
+
+
+class Dependencies:
+    """Who needs whom, and whether it is so."""
+
+    def __init__(self, loop: Loop, supervisor: Supervisor, say: Callable[[str], None]) -> None:
+        """Look after all programs of ``supervisor`` from now on; what people should know goes to ``say``."""
+        self._loop = loop
+        self._supervisor = supervisor
+        self._say = say
+        self._needs: dict[str, tuple[Need, ...]] = {}
+        """Of the programs that need any."""
+        self._needed_by: dict[str, dict[str, None]] = {}
+        self._conditions: dict[tuple[str, str], Condition] = {}
+        self._began: dict[tuple[str, int], dict[tuple[str, str], int]] = {}
+        """By slot: how many losses there had been of what it needs when its run began."""
+        self._taken_over: dict[tuple[str, int], None] = {}
+        self._timers: dict[str, Timer] = {}
+        self._said: set[object] = set()
+        """Cycles, and pairs of a program and one that there is not."""
+        self._later: dict[Callable[[], None], Timer] = {}
+        """What is going to be looked at once."""
+        supervisor.guard(self)
+
+    # What it is asked -------------------------------------------------------------------------------------------------
+
+    def waits_for(self, program: Program, number: int) -> str:  # noqa: ARG002 - the port has it; all wait for the same
+        """Say what a start still waits for (the Gate port)."""
+        wanted = self._needs.get(program.name, ())
+        if wanted and (cycle := needs.cycle_through(self._supervisor.programs, program.name)):
+            return f"the end of a cycle of needs, {needs.in_words(cycle)}"
+        return "; ".join(
+            f"{need.program} to be {need.condition}: {self._why_not(need)}"
+            for need in wanted
+            if not self._conditions[need.program, need.condition].holds
+        )
+
+    def about(self, name: str, number: int) -> Mapping[str, object]:  # noqa: ARG002 - as above
+        """Return what a program needs, and whether that is so (the Companion port)."""
+        wanted = self._needs.get(name, ())
+        if not wanted:
+            return {}
+        return {
+            "needs": {
+                need.program: {
+                    "is": need.condition,
+                    "on_loss": need.on_loss,
+                    "holds": self._conditions[need.program, need.condition].holds,
+                }
+                for need in wanted
+            }
+        }
+
+    def close(self) -> None:
+        """Look no more."""
+        for timer in (*self._timers.values(), *self._later.values()):
+            timer.cancel()
+
+    # What happens -----------------------------------------------------------------------------------------------------
+
+    def saw(self, event: Event) -> None:
+        """Note what has changed, and whom it concerns."""
+        if isinstance(event, events.InstanceChanged):
+            seen = view(event.slot.program, event.slot.number, event.after)
+            if event.slot.program in self._needs:
+                self._note(event, seen)
+            self._see(seen)
+        elif isinstance(event, events.InstanceTakenOver):
+            if event.slot.program in self._needs:
+                self._taken_over[event.slot.program, event.slot.number] = None
+            self._see(view(event.slot.program, event.slot.number, event.instance))
+        elif isinstance(event, events.ProgramsChanged):
+            self._describe(event)
+        elif isinstance(event, events.AllDescribed):
+            self._warn_of_unknown()
+            if self._taken_over:
+                self._soon(self._judge_taken_over, 2 * STEADY)
+
+    def _soon(self, call: Callable[[], None], seconds: float) -> None:
+        def make() -> None:
+            del self._later[call]
+            call()
+
+        if call not in self._later:
+            self._later[call] = self._loop.call_at(self._loop.now() + seconds, make)
+
+    def _describe(self, event: ProgramsChanged) -> None:
+        name = event.name
+        for need in self._needs.pop(name, ()):
+            self._needed_by[need.program].pop(name, None)
+        if event.program is None:
+            self._began = {slot: losses for slot, losses in self._began.items() if slot[0] != name}
+        elif event.program.needs:
+            self._needs[name] = event.program.needs
+            for need in event.program.needs:
+                self._needed_by.setdefault(need.program, {})[name] = None
+                if (need.program, need.condition) not in self._conditions:
+                    self._conditions[need.program, need.condition] = Condition()
+                    self._look(need.program)
+        self._look(name)
+        self._look_for_cycles(name)
+        if self._supervisor.all_described and name in self._needs:
+            self._soon(self._warn_of_unknown, PATIENCE)
+        self._reconsider([name])
+
+    def _reconsider(self, names: Iterable[str]) -> None:
+        """Look anew at who may start; in the next turn, when the supervisor has finished to describe them."""
+
+        def call() -> None:
+            for name in names:
+                self._supervisor.reconsider(name)
+
+        self._loop.call_at(self._loop.now(), call)
+
+    def _look_for_cycles(self, name: str) -> None:
+        cycle = needs.cycle_through(self._supervisor.programs, name) if name in self._needs else ()
+        if cycle and frozenset(cycle) not in self._said:
+            self._said.add(frozenset(cycle))
+            names = ", ".join(sorted(set(cycle)))
+            words = f"cannot start {names}: what is needed goes in a cycle, {needs.in_words(cycle)}"
+            self._say(f"{words}; what runs of it goes on, and so do all others")
+        for known in [
+            one for one in self._said if isinstance(one, frozenset) and name in one and one != frozenset(cycle)
+        ]:
+            self._said.discard(known)
+            self._reconsider(sorted(known))
+
+    def _warn_of_unknown(self) -> None:
+        programs = self._supervisor.programs
+        for name, wanted in self._needs.items():
+            for need in wanted:
+                pair = (name, need.program)
+                if need.program in programs:
+                    self._said.discard(pair)
+                elif pair not in self._said:
+                    self._said.add(pair)
+                    hint = needs.hint(programs, need.program)
+                    self._say(f"{name} waits for {need.program}, and there is no such program{hint}")
+
+    # Conditions -------------------------------------------------------------------------------------------------------
+
+    def _known_of(self, name: str) -> list[tuple[str, Condition]]:
+        """Return what is needed of a program."""
+        found = ((condition, self._conditions.get((name, condition))) for condition in (STARTED, READY, DONE))
+        return [(condition, known) for condition, known in found if known is not None]
+
+    def _see(self, seen: InstanceView) -> None:
+        """Note how one instance stands now."""
+        program = self._supervisor.programs.get(seen.program)
+        for condition, known in self._known_of(seen.program):
+            wanted = program is not None and seen.number <= program.instances
+            was = seen.number in known.good
+            if program is not None and wanted and self._is_good(program, seen, condition):
+                known.good.add(seen.number)
+            else:
+                known.good.discard(seen.number)
+            self._follow(seen.program, known, lost=was and wanted and seen.number not in known.good)
+
+    def _look(self, name: str) -> None:
+        """Look at all instances of a program: it was described anew, or time has passed."""
+        program = self._supervisor.programs.get(name)
+        for condition, known in self._known_of(name):
+            before, known.good = known.good, set()
+            if program is not None:
+                known.good.update(
+                    view.number
+                    for view in self._supervisor.snapshot(name)
+                    if view.number <= program.instances and self._is_good(program, view, condition)
+                )
+                before = {number for number in before if number <= program.instances}
+            self._follow(name, known, lost=not before <= known.good)
+
+    def _follow(self, name: str, known: Condition, *, lost: bool) -> None:
+        """Work out whether a condition holds, and tell those that need it of what has changed."""
+        program = self._supervisor.programs.get(name)
+        before, known.holds = known.holds, program is not None and len(known.good) == program.instances
+        known.losses += lost
+        came = known.holds and not before
+        if not lost and not came:
+            return
+        programs = self._supervisor.programs
+        concerned = [one for one in self._needed_by.get(name, ()) if one in programs]
+        for dependent in sorted(concerned, key=lambda one: programs[one].priority):
+            if came:
+                self._supervisor.reconsider(dependent)
+            for seen in self._supervisor.snapshot(dependent):
+                self._judge(seen)
+
+    def _is_good(self, program: Program, seen: InstanceView, condition: str) -> bool:
+        if condition == DONE:
+            return seen.state == "exited" and seen.status in program.restart.ok_exits
+        if seen.state == "running":
+            return program.ready is not None or self._is_steady(seen)
+        return condition == STARTED and seen.state == "starting" and self._is_steady(seen)
+
+    def _is_steady(self, seen: InstanceView) -> bool:
+        steady_at = (seen.since or 0.0) + STEADY
+        if steady_at > self._loop.now():
+            name = seen.program
+            if name in self._timers:
+                self._timers[name].cancel()
+            self._timers[name] = self._loop.call_at(steady_at, lambda: self._look_again(name))
+            return False
+        return True
+
+    def _look_again(self, name: str) -> None:
+        del self._timers[name]
+        self._look(name)
+
+    def _why_not(self, need: Need) -> str:
+        program = self._supervisor.programs.get(need.program)
+        if program is None:
+            return f"there is no such program{needs.hint(self._supervisor.programs, need.program)}"
+        good = self._conditions[need.program, need.condition].good
+        for seen in self._supervisor.snapshot(need.program):
+            if seen.number <= program.instances and seen.number not in good:
+                slot = events.Slot(need.program, seen.number, program.instances)
+                return f"{slot} {_standing(seen, program, need.condition)}"
+        return f"{need.program} is not there yet"
+
+    # Runs -------------------------------------------------------------------------------------------------------------
+
+    def _note(self, event: InstanceChanged, seen: InstanceView) -> None:
+        slot = (event.slot.program, event.slot.number)
+        before, after = event.before.state, event.after.state
+        if isinstance(after, Spawning) and not isinstance(before, Spawning):
+            self._taken_over.pop(slot, None)
+            # What was lost between the opening of the gate and the start counts as lost since.
+            self._begin(slot)
+        elif isinstance(after, Starting | Running) and isinstance(before, Spawning):
+            self._judge(seen)
+
+    def _begin(self, slot: tuple[str, int]) -> None:
+        """Note how often what a slot needs had been lost when its run began; what does not hold, once less."""
+        self._began[slot] = {}
+        for need in self._needs.get(slot[0], ()):
+            known = self._conditions[need.program, need.condition]
+            self._began[slot][need.program, need.condition] = known.losses - (not known.holds)
+
+    def _judge_taken_over(self) -> None:
+        """What was lost while no supervisor ran is found when everything has been looked at."""
+        slots, self._taken_over = self._taken_over, {}
+        for slot in slots:
+            self._begin(slot)
+        for name in dict.fromkeys(name for name, _ in slots):
+            for seen in self._supervisor.snapshot(name):
+                self._judge(seen)
+
+    def _judge(self, seen: InstanceView) -> None:
+        """Have a run replaced that began before something was lost that it needs."""
+        if seen.state not in ("starting", "running") or self._supervisor.closing:
+            return
+        name = seen.program
+        began = self._began.get((name, seen.number), {})
+        for need in self._needs.get(name, ()):
+            key = (need.program, need.condition)
+            known = self._conditions[key]
+            if need.on_loss == IGNORE or began.get(key, known.losses) == known.losses:
+                continue
+            if need.on_loss == STOP or known.holds:
+                if needs.cycle_through(self._supervisor.programs, name):
+                    return  # it would not be started again
+                state = "again" if need.on_loss == RESTART else "no more"
+                why = f"{need.program} is {need.condition} {state}"
+                self._supervisor.learn(name, seen.number, Outdated(seen.run, why))
+                return
+
+
+def _standing(seen: InstanceView, program: Program, condition: str) -> str:
+    """Say how an instance stands that does not fulfil a condition."""
+    if seen.state == "fatal":
+        return f"is fatal: {seen.why}"
+    if seen.state == "exited":
+        return f"{in_words(seen.status)}, and is left so"
+    if condition == DONE and program.restart.policy == PERMANENT:
+        return "is permanent, and never done"
+    if condition != DONE and seen.state == "running":
+        return "has only just been started"
+    return f"is {seen.state}"
