@@ -42,7 +42,7 @@ VARIABLES = {
     "NCOLONY_CONFIG": "the text of the program's file; its own keys are read from here",
     "NCOLONY_NAME": "the program's name",
     "NCOLONY_INSTANCE": "the number of the instance, from 1",
-    "NCOLONY_CONF_DIR": "the directory that the file is in; paths under `ncolony.beatcheck` are relative to it",
+    "NCOLONY_CONF_DIR": "the directory that the file is in; paths of beats are relative to it",
     "NCOLONY_RUN": "a mark that no other run of any program carries, `COLONY/NAME:INSTANCE/RUN`",
 }
 

@@ -76,6 +76,35 @@ def test_in_a_directory_the_file_has_the_programs_name(asked, tmp_path):
     assert (tmp_path / "beat" / "web").exists()
 
 
+def test_beats_for_the_supervisor_are_made_too(asked, tmp_path, monkeypatch, caplog):
+    """``"health": {"beat": …}`` asks for the same; who is looked after twice beats for both, at the shorter period."""
+    path = asked(period=60)
+    both = json.loads(os.environ["NCOLONY_CONFIG"]) | {"health": {"beat": "../health", "period": 15}}
+    monkeypatch.setenv("NCOLONY_CONFIG", json.dumps(both))
+    assert heart.beat()
+    assert path.exists()
+    assert (tmp_path / "health").exists()
+    assert heart.find().interval == 5
+    monkeypatch.setenv("NCOLONY_CONFIG", '{"health": {"beat": "../alone"}}')
+    assert heart.beat()
+    assert (tmp_path / "alone").exists()
+    assert heart.find().interval == pytest.approx(10 / 3)
+    for health in ('{"beat": 3}', '{"tcp": 80}', '"x"', "null"):
+        monkeypatch.setenv("NCOLONY_CONFIG", f'{{"health": {health}}}')
+        assert not heart.beat()
+    assert not caplog.messages
+
+
+def test_one_file_that_cannot_be_touched_keeps_no_other_from_it(asked, tmp_path, monkeypatch, caplog):
+    """Each of those who look has a right to its beats."""
+    asked("../away/beat")
+    both = json.loads(os.environ["NCOLONY_CONFIG"]) | {"health": {"beat": "../health"}}
+    monkeypatch.setenv("NCOLONY_CONFIG", json.dumps(both))
+    assert not heart.beat()
+    assert (tmp_path / "health").exists()
+    assert len(caplog.messages) == 1
+
+
 def test_under_an_older_supervisor_paths_begin_in_the_working_directory(asked, tmp_path, monkeypatch):
     """As NColony 2024.1 had it, which does not say where its files are."""
     asked("beat")

@@ -69,6 +69,20 @@ def test_a_program_that_stops_beating_is_restarted(colony):
 
 
 @on_both
+def test_the_same_beats_do_for_the_supervisors_own_health_check(colony):
+    """A program need not know who looks."""
+    (colony.folder / "beats").mkdir()
+    colony.conf("victim", {"args": [sys.executable, "-c", VICTIM], "health": {"beat": "../beats", "period": 1}})
+    colony.start()
+    first = colony.pid_of("victim")
+    until((colony.folder / "beats" / "victim").exists, "the first beat")
+    (colony.folder / "stuck").touch()
+    colony.wait_for(r"victim \| stuck$")
+    colony.wait_for(r"victim is being stopped \(unhealthy: ")
+    colony.pid_of("victim", first)
+
+
+@on_both
 def test_a_program_whose_page_hangs_is_restarted(colony):
     """And serves on; the checker is a program of the colony too."""
     with socket.create_server(("127.0.0.1", 0)) as probe:

@@ -1,6 +1,7 @@
-"""The key ``ncolony.beatcheck`` of a program's file, and where the beats it asks for are: one file, touched at each.
+"""The keys of a program's file that ask for beats, and where those are: files that are touched at each.
 
-Read by the program that beats and by the one that looks at the beats. Must not import Twisted: most programs that beat
+``ncolony.beatcheck`` is for a program beside the colony, ``"health": {"beat": …}`` for the supervisor. Read by the
+program that beats and by the one that looks at the beats. Must not import Twisted: most programs that beat
 are not written with it.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 
 from ncolony.core.asked import A_PERIOD, a_number_of_periods, a_period, asked
-from ncolony.core.readers import Key, a_full_text
+from ncolony.core.readers import Key, Mismatch, a_full_text
 from ncolony.core.record import record
 
 TYPE_CHECKING = False
@@ -44,6 +45,21 @@ def beats_of(value: Mapping[str, object]) -> Beats | None:
     """Return what a program's file says of beats; None where it says nothing. Raises :class:`ConfigError`."""
     fields = asked(value, KEY, KEYS)
     return None if fields is None else Beats(**fields)  # type: ignore[arg-type] # as KEYS has read them
+
+
+def health_beats_of(value: Mapping[str, object]) -> Beats | None:
+    """Return the beats that ``health`` asks for; None where there are none, or the key is no use to the supervisor."""
+    health = value.get("health")
+    if not isinstance(health, dict) or "beat" not in health:
+        return None
+    from ncolony.core.probekeys import a_health  # most programs have no use for it
+    from ncolony.core.probespec import Beat
+
+    try:
+        rule = a_health(health)
+    except Mismatch:
+        return None
+    return Beats(rule.period, 0.0, rule.probe.path) if isinstance(rule.probe, Beat) else None
 
 
 def beat_file(folder: str, status: str, name: str) -> str:

@@ -1,9 +1,10 @@
-"""For programs that beat: tell whoever looks (``ncolony-beatcheck``) that this program is alive and does its work.
+"""For programs that beat: tell whoever looks that this program is alive and does its work.
 
-Whether, how often and where is in the program's own file, under ``"ncolony.beatcheck"``; the supervisor passes that in
-NCOLONY_CONFIG. Where it asks for no beats, or there is no colony at all, everything here does nothing, so a program may
-call it always. A beat never raises: what keeps it from being made is logged, once (``logging``, which writes to
-standard error unless the program says otherwise), and the next one is tried all the same.
+Whether, how often and where is in the program's own file, under ``"ncolony.beatcheck"`` for the program of that name,
+or as ``"health": {"beat": …}`` for the supervisor; that passes the file in NCOLONY_CONFIG. Where it asks for no beats,
+or there is no colony at all, everything here does nothing, so a program may call it always. A beat never raises: what
+keeps it from being made is logged, once (``logging``, which writes to standard error unless the program says
+otherwise), and the next one is tried all the same.
 
 There are four ways to beat, the first being the most honest: it says that work is done, not only that there is a
 process::
@@ -28,16 +29,18 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 
-from ncolony.client.beats import beat_file, beats_of
+from ncolony.client.beats import beat_file, beats_of, health_beats_of
 from ncolony.core.errors import ConfigError
 from ncolony.core.parse import NotAnObject, parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import TimerHandle
+    from collections.abc import Iterable
     from threading import Event, Thread
     from typing import Protocol
 
+    from ncolony.client.beats import Beats
     from ncolony.client.service import IService, IServiceCollection, MultiService
 
     class Touchable(Protocol):
@@ -52,20 +55,30 @@ __all__ = ["Beating", "Heart", "beat", "beating", "find", "makeService", "maybeA
 A_PERIOD = 3  # beats a period: one may be missed, and timers may be late
 
 
-class BeatFile:
-    """The file that a program's beats touch."""
+class BeatFiles:
+    """The files that a program's beats touch: one, where it is not looked after twice."""
 
-    def __init__(self, folder: str, status: str, name: str) -> None:
-        """Take what the key and the environment say; where that is, is looked up at each beat."""
-        self._where = (folder, status, name)
+    def __init__(self, folder: str, statuses: Iterable[str], name: str) -> None:
+        """Take what the keys and the environment say; where that is, is looked up at each beat."""
+        self._where = [(folder, status, name) for status in dict.fromkeys(statuses)]
 
     def touch(self) -> None:
-        """Make its time of change now, and make the file where it is not there. Raises OSError."""
-        path = beat_file(*self._where)
-        try:
-            os.utime(path)
-        except FileNotFoundError:
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o644))
+        """Make their time of change now, and make those that are not there. Raises OSError."""
+        failed = None
+        for where in self._where:
+            try:
+                _touch(beat_file(*where))
+            except OSError as error:
+                failed = error
+        if failed is not None:
+            raise failed
+
+
+def _touch(path: str) -> None:
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o644))
 
 
 class Heart:
@@ -110,11 +123,22 @@ def find() -> Heart | None:
 @lru_cache(maxsize=1)  # so that a beat in a tight loop costs a system call and little more
 def _heart_of(text: str, name: str, folder: str) -> Heart | None:
     try:
-        beats = beats_of(parse(text.encode("utf-8", "surrogateescape"))[1])
-    except (ConfigError, NotAnObject) as error:
+        value = parse(text.encode("utf-8", "surrogateescape"))[1]
+    except NotAnObject as error:
         _warn(f"cannot use NCOLONY_CONFIG: {error}; no beats are made")
         return None
-    return None if beats is None else Heart(BeatFile(folder, beats.status, name), beats.period)
+    wishes = [wish for wish in (_checked_beats_of(value), health_beats_of(value)) if wish is not None]
+    if not wishes:
+        return None
+    return Heart(BeatFiles(folder, [wish.status for wish in wishes], name), min(wish.period for wish in wishes))
+
+
+def _checked_beats_of(value: dict[str, object]) -> Beats | None:
+    try:
+        return beats_of(value)
+    except ConfigError as error:
+        _warn(f"cannot use NCOLONY_CONFIG: {error}; no beats are made for it")
+        return None
 
 
 def beat() -> bool:
