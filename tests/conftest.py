@@ -3,11 +3,14 @@
 
 import gc
 import os
+import time
 
 import pytest
 
 from ncolony.core.record import replace
 from ncolony.core.states import Ended
+
+PATIENCE = 2.0  # seconds
 
 
 def descriptors():
@@ -36,11 +39,13 @@ def children():
 
 
 def leftovers(before, now):
-    """Return what ``now()`` has more than ``before``."""
-    left = {key: value for key, value in now().items() if before.get(key) != value}
-    if left:  # an exception's traceback may hold what is closed as soon as it is let go
-        gc.collect()
-        left = {key: value for key, value in now().items() if before.get(key) != value}
+    """Return what ``now()`` has more than ``before``, and keeps."""
+    end = time.monotonic() + PATIENCE
+    while left := {key: value for key, value in now().items() if before.get(key) != value}:
+        if time.monotonic() > end:
+            break
+        gc.collect()  # an exception's traceback may hold what is closed as soon as it is let go
+        time.sleep(0.005)  # a thread may be closing it; see DirectoryWatch.close
     return left
 
 

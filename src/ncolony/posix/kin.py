@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PR_SET_CHILD_SUBREAPER = 36
+ONE_THREAD = 3  # links of /proc/PID/task: two, and one for each thread
 MARK = b"\0NCOLONY_RUN="
 
 
@@ -50,23 +51,31 @@ def look_at(pid: int) -> Kin | None:
 
 def children_of(pid: int) -> list[int]:
     """Return the children that the kernel lists for all threads of a process."""
-    found: list[int] = []
+    tasks = f"/proc/{pid}/task"
     try:
-        threads = os.listdir(f"/proc/{pid}/task")
+        if os.stat(tasks).st_nlink == ONE_THREAD:
+            return children_of_thread(pid, pid)
+        threads = os.listdir(tasks)
     except OSError:
-        return found  # gone
-    for thread in threads:
-        found += children_of_thread(pid, int(thread))
-    return found
+        return []  # gone
+    return [child for thread in threads for child in children_of_thread(pid, int(thread))]
 
 
 def children_of_thread(pid: int, thread: int) -> list[int]:
     """Return the children that the kernel lists for one thread."""
     try:
-        with open(f"/proc/{pid}/task/{thread}/children", "rb", buffering=0) as file:
-            return [int(word) for word in file.readall().split()]
+        fd = os.open(f"/proc/{pid}/task/{thread}/children", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return []  # gone
+    data = b""
+    try:
+        while piece := os.read(fd, 65536):  # a file object would ask three more questions first
+            data += piece
+    except OSError:
+        pass  # it went meanwhile
+    finally:
+        os.close(fd)
+    return [int(word) for word in data.split()]
 
 
 class Families:

@@ -7,6 +7,7 @@ door polls them.
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import os
 from sys import byteorder
@@ -68,7 +69,11 @@ class DirectoryWatch:
         """Watch no more."""
         self._calls.clear()
         self._loop.unwatch(self._fd)
-        os.close(self._fd)
+        try:
+            # The kernel takes 15 ms to close it, in which the programs of a colony that stops can be on their way.
+            _thread.start_new_thread(os.close, (self._fd,))
+        except RuntimeError:  # no room for a thread
+            os.close(self._fd)
 
     def _read(self) -> None:
         try:
