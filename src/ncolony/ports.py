@@ -83,6 +83,9 @@ class Channel(Protocol):
 class Channels(Protocol):
     """Makes channels."""
 
+    def holds(self, slot: Slot) -> bool:
+        """Tell whether an earlier supervisor left output of this slot that a channel has to be opened for."""
+
     def open(self, slot: Slot, log: LogSpec = LogSpec(), pid: int | None = None) -> Channel:  # noqa: B008 - frozen
         """Make the channel of a slot, or take over the one that the live process ``pid`` writes to.
 

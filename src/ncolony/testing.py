@@ -390,6 +390,12 @@ class FakeChannels:
         """All that were ever opened."""
         self.refuse: OSError | None = None
         """Raised instead of opening one, if set."""
+        self.left: set[Slot] = set()
+        """Slots of which an earlier supervisor left output."""
+
+    def holds(self, slot: Slot) -> bool:
+        """Tell whether a slot is in ``left``."""
+        return slot in self.left
 
     def open(
         self,
@@ -400,6 +406,7 @@ class FakeChannels:
         """Make the channel of a slot. Raises OSError where the system has no room for it."""
         if self.refuse is not None:
             raise self.refuse
+        self.left.discard(slot)
         channel = FakeChannel(self._sink, slot, log, (next(self._fds), next(self._fds)))
         self.channels.append(channel)
         return channel

@@ -122,6 +122,17 @@ def with_environment(mark):
     return found
 
 
+def keepers(folder):
+    """Return the keepers of colonies below a folder; they have no environment that could tell."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words = (process / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+            if b"ncolony.posix.keeper" in b"".join(words[-2:-1]) and words[-1].startswith(os.fsencode(folder)):
+                found.append(int(process.name))
+    return [pid for pid in found if is_alive(pid)]
+
+
 class RunningColony:
     """A colony in a folder of its own, and the process that runs it."""
 
@@ -325,6 +336,9 @@ class RunningColony:
         left = with_environment([self.mark.encode(), *(f"NCOLONY_RUN={run}/".encode() for run in self._runs)])
         for pid in left:
             problems.append(f"a process was left behind: {pid}")
+            os.kill(pid, signal.SIGKILL)
+        for pid in keepers(self.folder):
+            problems.append(f"a keeper was left behind: {pid}")
             os.kill(pid, signal.SIGKILL)
         print(*self.text.splitlines()[-100:], sep="\n")  # shown where the test failed
         own = [line for line in self.text.splitlines() if " | " not in line]

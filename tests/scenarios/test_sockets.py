@@ -287,13 +287,15 @@ def test_no_descriptor_is_lost_by_upgrades(mortal):
     mortal.start()
     pid = mortal.one("web")
     web.ask()
-    before = sorted(to for to in descriptors_of(mortal.pid).values() if to.startswith("socket:"))
-    assert before
+    before = {to for to in descriptors_of(mortal.pid).values() if to.startswith("socket:")}
+    assert len(before) == 2  # that of the program, and the connection to the keeper, which is made anew
     for _ in range(2):
         since = mortal.here()
         mortal.send(signal.SIGUSR2)
         mortal.wait_for(rf"web runs on, pid {pid}$", since=since)
-    assert sorted(to for to in descriptors_of(mortal.pid).values() if to.startswith("socket:")) == before
+    after = [to for to in descriptors_of(mortal.pid).values() if to.startswith("socket:")]
+    assert len(after) == 2
+    assert len(before & {*after}) == 1
 
 
 def can_regain():
@@ -310,16 +312,23 @@ def can_regain():
             process.kill()
 
 
+def _regaining(kept):
+    mark = pytest.mark.skipif(not can_regain(), reason="this user may not copy descriptors of processes (pidfd_getfd)")
+    return pytest.param(kept, marks=() if kept else mark, id="by the keeper" if kept else "by the process")
+
+
 @on_both
-@pytest.mark.skipif(not can_regain(), reason="this user may not copy descriptors of processes (pidfd_getfd)")
-def test_nobody_is_refused_when_the_supervisor_was_killed(mortal):
-    """The next supervisor gets the sockets back from the process that has them, and keeps them over its restarts."""
+@pytest.mark.parametrize("kept", [_regaining(kept=True), _regaining(kept=False)])
+def test_nobody_is_refused_when_the_supervisor_was_killed(mortal, kept):
+    """The next supervisor gets the sockets back from who has them, and keeps them over the program's restarts."""
     web, path = Web(mortal), mortal.folder / "s"
     web.describe("web", sockets={"a": f"tcp://{HOST}:{web.port}", "b": f"unix://{path}"})
     mortal.start()
     pid = mortal.one("web")
     with Visitor(web) as visitor:
         mortal.kill()
+        if not kept:
+            mortal.kill_keeper()
         mortal.again()
         mortal.wait_for(rf"web runs on, pid {pid}$")
         os.kill(pid, signal.SIGKILL)
@@ -336,9 +345,28 @@ def test_nobody_is_refused_when_the_supervisor_was_killed(mortal):
     until(lambda: not path.exists(), "the end of the socket's file")
 
 
+@on_both
+def test_who_connects_while_program_and_supervisor_are_dead_is_served_in_the_end(mortal):
+    """The keeper has the socket, and with it the backlog: only as long as it has to wait for something."""
+    web = Web(mortal)
+    web.describe("web")
+    mortal.conf("other", {"args": ["sleep", "1000"]})
+    mortal.start()
+    pid = mortal.one("web")
+    mortal.wait_for("other runs")
+    mortal.kill()
+    os.kill(pid, signal.SIGKILL)
+    gone(pid)
+    with socket.socket() as client:
+        client.settimeout(30)
+        client.connect((HOST, web.port))
+        mortal.again()
+        assert int(client.makefile().readline().split()[0]) == mortal.one("web", other_than=pid)
+
+
 @on_native
 def test_a_socket_that_cannot_be_got_back_is_told_and_bound_anew(mortal):
-    """The process has closed it: at the next start it is listened on again."""
+    """The process has closed it, and the keeper is dead as well: at the next start it is listened on again."""
     web = Web(mortal)
     web.describe(
         "web", args=["python", "-c", "import os, time; os.close(3); print('closed', flush=True); time.sleep(1000)"]
@@ -347,6 +375,7 @@ def test_a_socket_that_cannot_be_got_back_is_told_and_bound_anew(mortal):
     mortal.wait_for(r"web \| closed$")
     pid = mortal.one("web")
     mortal.kill()
+    mortal.kill_keeper()
     mortal.again()
     words = rf"cannot get the socket web of web \(tcp://{HOST}:{web.port}\) back from process {pid}: it has closed it; "
     mortal.wait_for(words)

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tests.scenarios.colony import RunningColony, environment_of, is_alive, until, with_environment
+from tests.scenarios.colony import RunningColony, environment_of, gone, is_alive, keepers, until, with_environment
 
 # Numbers its lines, so that a lost or doubled one shows; flushes each, as a log should be.
 COUNTER = """
@@ -25,6 +25,13 @@ class Mortal(RunningColony):
         self.send(signal.SIGKILL)
         self.ended()
         self.process.stdout.close()
+
+    def kill_keeper(self):
+        """SIGKILL the keeper, and return when it is gone."""
+        found = keepers(self.folder)
+        for pid in found:
+            os.kill(pid, signal.SIGKILL)
+        gone(*found)
 
     def again(self, *options, **more):
         """Start another supervisor on the same directories."""

@@ -18,6 +18,7 @@ from ncolony.posix.channels import PipeChannels
 from ncolony.posix.descriptors import FileLimit, keep_private
 from ncolony.posix.exits import PidfdExits, SigchldExits, has_pidfds
 from ncolony.posix.handing import REPORTING
+from ncolony.posix.keeping import PIPES, SOCKETS, Keeping
 from ncolony.posix.listeners import Listeners
 from ncolony.posix.pidfiles import PidFiles
 from ncolony.posix.sigchld import ChildSignal
@@ -64,6 +65,7 @@ class Reserving:
     def __init__(self, channels: PipeChannels) -> None:
         """Have ``channels`` open them."""
         self._channels = channels
+        self.holds = channels.holds
 
     def open(self, slot: Slot, log: LogSpec = LogSpec(), pid: int | None = None) -> Channel:  # noqa: B008 - frozen
         """Open a channel, or take over that of the process ``pid``, for which there is always room.
@@ -120,8 +122,11 @@ class Colony:
         if reaper is not None:
             self._spawner.witness = Witness(loop, reaper)
         self._targets = Targets(loop, sink, say, exits)
-        self._channels = PipeChannels(loop, self._targets, self._memory.partial)
-        self._listeners = Listeners(say)
+        state = self._memory.state
+        self._keeping = None if state is None else Keeping(loop, exits, state, say)
+        kept = {PIPES: {}, SOCKETS: {}} if self._keeping is None else self._keeping.recall()
+        self._channels = PipeChannels(loop, self._targets, self._memory.partial, self._keeping, kept[PIPES])
+        self._listeners = Listeners(say, self._keeping, kept[SOCKETS])
         observers: list[Observer] = [*self._memory.observers, Log(say)]
         if settings.pid is not None:
             observers.append(PidFiles(settings.pid, say))
@@ -162,6 +167,7 @@ class Colony:
     def _settle(self, described: Container[str]) -> None:
         """Deal with what an earlier supervisor left of programs that no usable file describes any more."""
         settle(self._supervisor, described, self._say)
+        self._channels.settle(described)
         self._listeners.settle()
         self._supervisor.described_all()
 
@@ -193,8 +199,14 @@ class Colony:
                 self._exits.close()
             stopped()
 
+        def emptied() -> None:
+            if self._keeping is None:
+                closed()
+            else:
+                self._keeping.end(closed)
+
         self._door.close()
-        self._supervisor.shut_down(closed, self._stop_budget)
+        self._supervisor.shut_down(emptied, self._stop_budget)
 
     def upgrade(self) -> None:
         """Become the version that is installed now, if that one can take over; every program goes on meanwhile."""
@@ -235,6 +247,8 @@ class Colony:
         self._channels.keep(self._memory.partial)
         self._targets.close()
         self._listeners.leave()
+        if self._keeping is not None:
+            self._keeping.close()
         self._memory.close()
 
     def hurry(self) -> None:

@@ -28,6 +28,22 @@ def place_of(socket: Socket) -> Place:
     return socket.kind, socket.host, socket.port
 
 
+def place_of_fd(fd: int) -> Place | None:
+    """Return the same for an open descriptor; None for one that is none of ours."""
+    import socket as system
+
+    try:
+        opened = system.socket(fileno=fd)
+    except (ValueError, OverflowError, OSError):
+        return None
+    try:
+        return place_of_open(opened)
+    except OSError:
+        return None
+    finally:
+        opened.detach()
+
+
 def place_of_open(opened: system.socket) -> Place | None:
     """Return the same for an open socket that waits for clients; None for one that is none of ours."""
     import socket as system

@@ -4,8 +4,8 @@ The supervisor holds the pipes too, so they never end: an exit is learned from t
 it is drained then. A program that closes its output, or leaves a child behind that holds it, is no special case.
 
 A process gets its end of a pipe opened for reading *and* writing. So it never finds that nobody reads, even while no
-supervisor lives: what it writes waits in the pipe, and the next supervisor opens the pipe anew through the process
-(/proc/PID/fd) and reads on.
+supervisor lives: what it writes waits in the pipe. The keeper has a copy of every pipe, from before a process gets it,
+and the next supervisor reads on; where there is no keeper, it opens the pipe anew through the process (/proc/PID/fd).
 
 Where both streams go to one file and nowhere else, the process gets one pipe for both, and there is no second.
 """
@@ -14,77 +14,41 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from functools import partial
 from weakref import WeakSet
 
+from ncolony.core.events import Slot
 from ncolony.core.logspec import ConsoleLog, LogSpec
+from ncolony.posix.keeping import PIPES
+from ncolony.posix.pipes import STREAMS, Stream, pipes_of, reopened
 from ncolony.posix.pump import Pump
 from ncolony.posix.targets import Origin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
 
-    from ncolony.core.events import Slot
     from ncolony.core.logspec import Target
     from ncolony.ports import Loop
+    from ncolony.posix.keeping import Keeping
     from ncolony.posix.targets import Targets
 
     Rests = Mapping[str, Mapping[str, str]]
-
-STREAMS = ("stdout", "stderr")
-
-
-class Stream:
-    """One stream of one slot."""
-
-    __slots__ = ("_handed", "_write", "pump", "read")
-    pump: Pump
-
-    def __init__(self, read: int = -1) -> None:
-        """Read the pipe ``read``, which is open for both, or a new one. Raises OSError."""
-        self._handed = -1
-        self._write = -1  # the end to write to, where /proc is missing and no descriptor can be open for both
-        self.read, self._write = (read, -1) if read >= 0 else _new_pipe()
-
-    def child_fd(self) -> int:
-        """Return the descriptor that a process gets: the pipe opened anew, with a mode of its own, which is to wait.
-
-        Raises OSError.
-        """
-        if self._write >= 0:
-            return self._write
-        self._handed = os.open(f"/proc/self/fd/{self.read}", os.O_RDWR | os.O_CLOEXEC)
-        return self._handed
-
-    def spawned(self) -> None:
-        """Close what was only opened to be handed on."""
-        if self._handed >= 0:
-            os.close(self._handed)
-            self._handed = -1
-
-    def close(self) -> None:
-        """Give the descriptors back."""
-        self.spawned()
-        os.close(self.read)
-        if self._write >= 0:
-            os.close(self._write)
 
 
 class Channel:
     """The output of one slot, over all its runs."""
 
-    __slots__ = ("__weakref__", "_log", "_loop", "_origin", "_streams", "_targets")
+    __slots__ = ("__weakref__", "_keeping", "_log", "_loop", "_origin", "_streams", "_targets")
 
-    def __init__(self, loop: Loop, targets: Targets, slot: Slot, log: LogSpec) -> None:
+    def __init__(self, loop: Loop, targets: Targets, slot: Slot, log: LogSpec, keeping: Keeping | None = None) -> None:
         """Read on ``loop``, and have it go where ``log`` says. See :meth:`begin`."""
-        self._loop, self._targets, self._log = loop, targets, log
+        self._loop, self._targets, self._log, self._keeping = loop, targets, log, keeping
         self._origin = Origin(slot.program, slot.number, str(slot))
         self._streams: dict[str, Stream] = {}
 
     def begin(self, taken: dict[str, int], rests: Rests) -> None:
-        """Read the pipes of a live process that are ``taken`` over, and new ones beside them. Raises OSError.
+        """Read the pipes that are ``taken`` over, and new ones beside them. Raises OSError.
 
         ``rests``: beginnings of lines, by stream and target, that somebody else has read from these pipes.
         """
@@ -93,6 +57,25 @@ class Channel:
                 self._add(name, taken.pop(name, -1), rests.get(name, {}))
         self._warn(STREAMS)
 
+    @property
+    def streams(self) -> set[str]:
+        """The streams that have pipes."""
+        return set(self._streams)
+
+    def keep(self) -> None:
+        """Have the keeper hold the pipes."""
+        if self._keeping is None or not self._streams:
+            return
+        copies: dict[str, int] = {}
+        try:
+            for name, stream in self._streams.items():
+                copies[name] = stream.to_keep()
+        except OSError:  # no room for copies, or no /proc: they live as long as somebody else has them
+            for fd in copies.values():
+                os.close(fd)
+        else:
+            self._keeping.keep(PIPES, self.key, copies)
+
     def child_fds(self) -> tuple[int, int]:
         """Return the descriptors that become the next process's stdout and stderr. Raises OSError."""
         stdout, stderr = STREAMS
@@ -100,6 +83,7 @@ class Channel:
         if not self._log.joined:
             if stderr not in self._streams:
                 self._add(stderr, -1, {})
+                self.keep()
             return out, self._streams[stderr].child_fd()
         if stderr in self._streams:  # for who was left behind by an earlier run, if anybody: the file is the others'
             self._streams[stderr].pump.retarget(self._targets.open((ConsoleLog(),), self._origin, stderr))
@@ -159,6 +143,8 @@ class Channel:
         for stream in self._streams.values():
             stream.pump.close()
             stream.close()
+        if self._streams and self._keeping is not None:
+            self._keeping.drop(PIPES, self.key)
         self._streams = {}
 
     def _logs(self, name: str) -> tuple[Target, ...]:
@@ -190,14 +176,25 @@ class Channel:
 class PipeChannels:
     """Makes channels."""
 
-    def __init__(self, loop: Loop, targets: Targets, partial: str | None = None) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        targets: Targets,
+        partial: str | None = None,
+        keeping: Keeping | None = None,
+        kept: Mapping[str, Mapping[str, int]] | None = None,
+    ) -> None:
         """Have programs' output go to what ``targets`` makes.
 
-        ``partial``: a file in which an earlier supervisor may have left unfinished lines; see :meth:`keep`.
+        ``partial``: a file in which an earlier supervisor may have left unfinished lines; see :meth:`keep`. ``keeping``
+        has copies of all pipes held, and ``kept`` are those that an earlier supervisor had held, by slot and stream.
         """
-        self._loop, self._targets = loop, targets
+        self._loop, self._targets, self._keeping = loop, targets, keeping
         self._made: WeakSet[Channel] = WeakSet()
         self._partial = _load(partial)
+        self._kept = dict(kept or {})
+        if keeping is not None:
+            keeping.renewed.append(self._keep_all)
 
     def keep(self, path: str | None) -> None:
         """Write the unfinished lines of all channels to a file, for a successor who reads on behind them."""
@@ -209,13 +206,30 @@ class PipeChannels:
             except OSError:
                 pass  # a full disk: the beginning of a line is lost, and nothing else can be done
 
+    def _keep_all(self) -> None:
+        for channel in self._made:
+            channel.keep()
+
+    def holds(self, slot: Slot) -> bool:
+        """Tell whether an earlier supervisor left pipes of this slot that nobody has opened yet."""
+        return f"{slot.program}:{slot.number}" in self._kept
+
+    def settle(self, described: Container[str]) -> None:
+        """Pass on what is in pipes of programs that are not described any more, and close them."""
+        for key in list(self._kept):
+            program, _, number = key.rpartition(":")
+            if program not in described:
+                self.open(Slot(program, int(number))).close()
+
     def open(self, slot: Slot, log: LogSpec = LogSpec(), pid: int | None = None) -> Channel:  # noqa: B008 - frozen
-        """Make the channel of a slot, or take over the one that the live process ``pid`` writes to.
+        """Make the channel of a slot: of the pipes that were kept, or those of the live process ``pid``, or new ones.
 
         Raises OSError where the system has no room for it.
         """
-        taken = _pipes_of(pid)
-        channel = Channel(self._loop, self._targets, slot, log)
+        channel = Channel(self._loop, self._targets, slot, log, self._keeping)
+        kept = reopened(self._kept.get(channel.key, {}))
+        self._kept.pop(channel.key, None)
+        taken = dict(kept) or pipes_of(pid)
         try:
             channel.begin(taken, self._partial.pop(channel.key, {}))
         except OSError:
@@ -224,6 +238,8 @@ class PipeChannels:
                 os.close(fd)
             raise
         self._made.add(channel)
+        if channel.streams != kept.keys():
+            channel.keep()
         return channel
 
 
@@ -247,38 +263,3 @@ def _text(rest: str) -> str:
     """Return what can be made bytes of again. Raises ValueError or AttributeError for anything else."""
     rest.encode("latin-1")
     return rest
-
-
-def _pipes_of(pid: int | None) -> dict[str, int]:
-    """Open the pipes anew that a live process writes its output to. Both streams may be one pipe by its own choice."""
-    found: dict[str, int] = {}
-    if pid is None:
-        return found
-    seen = set()
-    for number, name in enumerate(STREAMS, 1):
-        path = f"/proc/{pid}/fd/{number}"
-        try:
-            status = os.stat(path)
-            if stat.S_ISFIFO(status.st_mode) and status.st_ino not in seen:
-                found[name] = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-                seen.add(status.st_ino)
-        except OSError:
-            continue
-    return found
-
-
-def _new_pipe() -> tuple[int, int]:
-    """Make a pipe: one descriptor open for both (and -1), or where /proc is missing its two ends."""
-    read, write = os.pipe2(os.O_CLOEXEC)
-    try:
-        both = os.open(f"/proc/self/fd/{read}", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        os.set_blocking(read, False)
-        return read, write
-    except OSError:
-        os.close(read)
-        os.close(write)
-        raise
-    os.close(read)
-    os.close(write)
-    return both, -1

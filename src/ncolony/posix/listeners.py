@@ -1,8 +1,8 @@
 """The sockets that the supervisor listens on for programs, and never accepts from.
 
 They are bound before a program's first start and kept over its restarts, so that who connects meanwhile waits in the
-backlog. An upgrade hands them over as open descriptors. When the supervisor was killed they live on in the processes
-that have them, and are got back from there (see regain.py) or bound anew.
+backlog. An upgrade hands them over as open descriptors. When the supervisor was killed the keeper has them, and gives
+them to the next one. Where there is no keeper they are got back from the processes that have them (see regain.py).
 
 A socket is known by its address: kind, host and port. Needs the standard library's ``socket``, which is imported when
 the first program wants one.
@@ -14,15 +14,17 @@ import os
 
 from ncolony.core.errors import OSFailure
 from ncolony.core.sockets import UNIX, address_of
-from ncolony.posix.binding import FIRST_HELD, bind, place_of, place_of_open, up
+from ncolony.posix.binding import FIRST_HELD, bind, place_of, place_of_fd, up
+from ncolony.posix.keeping import SOCKETS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ncolony.core.program import Program
     from ncolony.core.sockets import Socket
     from ncolony.posix.binding import Place
+    from ncolony.posix.keeping import Keeping
 
 HANDED_OVER = "NCOLONY_SOCKETS"
 """The variable that names the descriptors when a supervisor has become another version of itself."""
@@ -43,11 +45,28 @@ class Held:
 class Listeners:
     """The open sockets of all programs (the Listeners port)."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        """Begin with what an earlier version of this process has handed over; ``say`` hears of what is lost."""
-        self._say = say
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        keeping: Keeping | None = None,
+        kept: Mapping[str, Mapping[str, int]] | None = None,
+    ) -> None:
+        """Begin with what an earlier version of this process has handed over.
+
+        ``say`` hears of what is lost. ``keeping`` has copies of all sockets held, and ``kept`` are those that an
+        earlier supervisor had held, by program.
+        """
+        self._say, self._keeping = say, keeping
         self._held: dict[str, dict[Place, Held]] = {}
         self._spare = _handed_over()
+        self._kept: dict[str, tuple[Held, ...] | None] = {}
+        """What the keeper has by now, by program; None: what an earlier supervisor gave it."""
+        for name, fds in (kept or {}).items():
+            self._kept[name] = None
+            for fd in fds.values():
+                self._take_back(fd)
+        if keeping is not None:
+            keeping.renewed.append(self._keep_anew)
 
     def open(self, program: Program) -> tuple[int, ...]:
         """Return the descriptors of a program's sockets, bound now where they are not; others of it are given up.
@@ -68,6 +87,7 @@ class Listeners:
                 held[place] = _hold(bind(socket), socket)
             if program.instances == 1:  # its predecessor's wish, which others may still rely on
                 os.set_blocking(held[place].fd, True)
+        self._keep(program.name)
         return tuple(held[place].fd for place in wanted)
 
     def take_over(self, program: Program, run: str, born: int, pid: int | None) -> None:
@@ -81,14 +101,17 @@ class Listeners:
             self._claim(held, place_of(socket), socket)
             if place_of(socket) not in held:
                 missing[place_of(socket)] = socket
-        if not missing or pid is None:
-            return
+        if missing and pid is not None:
+            self._regain(program, missing, run, born, pid)
+        self._keep(program.name)
+
+    def _regain(self, program: Program, missing: dict[Place, Socket], run: str, born: int, pid: int) -> None:
         from ncolony.posix.regain import regain
 
         found, why = regain(pid, run, born, set(missing))
         for place, fd in found.items():
             try:
-                held[place] = _hold(up(fd), missing[place])
+                self._held[program.name][place] = _hold(up(fd), missing[place])
                 del missing[place]
             except OSFailure as failure:
                 why = str(failure)
@@ -102,6 +125,7 @@ class Listeners:
         """Close the sockets of a program that is no more, and remove their files."""
         for held in self._held.pop(name, {}).values():
             _give_up(held)
+        self._keep(name)
 
     def close_all(self) -> None:
         """Close everything."""
@@ -114,6 +138,8 @@ class Listeners:
         for fd in self._spare.values():
             os.close(fd)
         self._spare = {}
+        for name in list(self._kept):
+            self._keep(name)
 
     def leave(self) -> None:
         """Let go of all sockets, and leave their files to the processes that still listen on them."""
@@ -121,6 +147,7 @@ class Listeners:
             for one in held.values():
                 os.close(one.fd)
         self._held = {}
+        self._keeping = None  # what it has is for the next one
         self.settle()
 
     def hand_over(self) -> None:
@@ -140,6 +167,42 @@ class Listeners:
     def _all(self) -> list[int]:
         return [*self._spare.values(), *(one.fd for held in self._held.values() for one in held.values())]
 
+    def _take_back(self, fd: int) -> None:
+        """Have a socket that was kept ready for its program."""
+        place = place_of_fd(fd)
+        if place is None or place in self._spare:
+            os.close(fd)
+            return
+        try:
+            self._spare[place] = up(fd)
+        except OSFailure as failure:
+            self._say(f"{failure}; it is listened on anew")
+
+    def _keep(self, name: str) -> None:
+        """Have the keeper hold the sockets of a program, unless it does."""
+        held = tuple(self._held.get(name, {}).values())
+        if self._keeping is None or held == self._kept.get(name, ()):
+            return
+        copies: dict[str, int] = {}
+        try:
+            for one in held:
+                copies[str(len(copies))] = os.dup(one.fd)
+        except OSError:  # no room for copies
+            for fd in copies.values():
+                os.close(fd)
+            return
+        self._kept[name] = held
+        if held:
+            self._keeping.keep(SOCKETS, name, copies)
+        else:
+            del self._kept[name]
+            self._keeping.drop(SOCKETS, name)
+
+    def _keep_anew(self) -> None:
+        self._kept.clear()
+        for name in self._held:
+            self._keep(name)
+
     def _claim(self, held: dict[Place, Held], place: Place, socket: Socket) -> None:
         if place not in held and place in self._spare:
             held[place] = _hold(self._spare.pop(place), socket)
@@ -149,15 +212,8 @@ def _handed_over() -> dict[Place, int]:
     """Return the sockets that this process had as an earlier version of itself."""
     found: dict[Place, int] = {}
     for word in os.environ.pop(HANDED_OVER, "").split():
-        import socket as system
-
-        try:
-            fd = int(word)
-            opened = system.socket(fileno=fd)
-        except (ValueError, OverflowError, OSError):
-            continue
-        place = place_of_open(opened) if fd >= FIRST_HELD else None
-        opened.detach()
+        fd = int(word) if word.isdigit() else -1
+        place = place_of_fd(fd) if fd >= FIRST_HELD else None
         if place is not None:
             os.set_inheritable(fd, False)
             found[place] = fd

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from errno import EBADF
 
-from ncolony.posix.binding import place_of_open
+from ncolony.posix.binding import place_of_fd
 from ncolony.posix.processes import is_run
 
 TYPE_CHECKING = False
@@ -47,7 +47,7 @@ def _search(pid: int, pidfd: int, wanted: set[Place]) -> tuple[dict[Place, int],
             if error.errno == EBADF:
                 continue
             return found, error.strerror or str(error)
-        place = _place(fd)
+        place = place_of_fd(fd)
         if place in wanted and place not in found:
             found[place] = fd
         else:
@@ -83,18 +83,3 @@ def _copy(pidfd: int, number: int) -> int:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
     return fd
-
-
-def _place(fd: int) -> Place | None:
-    import socket
-
-    try:
-        opened = socket.socket(fileno=fd)
-    except OSError:
-        return None
-    try:
-        return place_of_open(opened)
-    except OSError:
-        return None
-    finally:
-        opened.detach()

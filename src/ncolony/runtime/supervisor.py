@@ -288,9 +288,9 @@ class Supervisor:
 
     def _adopt(self, place: Place, kept: Kept) -> None:
         pid = pid_of(kept.instance.state)
-        if pid is not None:
+        if pid is not None or self._slots.channels.holds(place.slot()):
             place.channel = self._slots.channels.open(place.slot(), place.program.log, pid)
-            place.channel.began(kept.instance.run, pid)
+            place.channel.began(kept.instance.run, pid or 0)
         run, scope = place.run_name(kept.instance.run), place.program.stop.scope
         if place.program.sockets and self.listeners is not None:
             self.listeners.take_over(place.program, run, kept.born, pid)

@@ -1,0 +1,107 @@
+"""The pipes that programs write to, and the ways to open one anew."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ncolony.posix.pump import Pump
+
+STREAMS = ("stdout", "stderr")
+
+
+class Stream:
+    """One stream of one slot."""
+
+    __slots__ = ("_handed", "_write", "pump", "read")
+    pump: Pump
+
+    def __init__(self, read: int = -1) -> None:
+        """Read the pipe ``read``, which is open for both, or a new one. Raises OSError."""
+        self._handed = -1
+        self._write = -1  # the end to write to, where /proc is missing and no descriptor can be open for both
+        self.read, self._write = (read, -1) if read >= 0 else _new_pipe()
+
+    def child_fd(self) -> int:
+        """Return the descriptor that a process gets: the pipe opened anew, with a mode of its own, which is to wait.
+
+        Raises OSError.
+        """
+        if self._write >= 0:
+            return self._write
+        self._handed = os.open(f"/proc/self/fd/{self.read}", os.O_RDWR | os.O_CLOEXEC)
+        return self._handed
+
+    def to_keep(self) -> int:
+        """Return the pipe opened anew, for the keeper: to read only, so that it can tell when nobody else has it.
+
+        Raises OSError; FileNotFoundError where /proc is missing.
+        """
+        return os.open(f"/proc/self/fd/{self.read}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def spawned(self) -> None:
+        """Close what was only opened to be handed on."""
+        if self._handed >= 0:
+            os.close(self._handed)
+            self._handed = -1
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        self.spawned()
+        os.close(self.read)
+        if self._write >= 0:
+            os.close(self._write)
+
+
+def reopened(kept: Mapping[str, int]) -> dict[str, int]:
+    """Open pipes for both of which copies were kept, and close the copies. Raises OSError, and closes none then."""
+    found: dict[str, int] = {}
+    try:
+        for name, fd in kept.items():
+            found[name] = os.open(f"/proc/self/fd/{fd}", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        for fd in found.values():
+            os.close(fd)
+        raise
+    for fd in kept.values():
+        os.close(fd)
+    return found
+
+
+def pipes_of(pid: int | None) -> dict[str, int]:
+    """Open the pipes anew that a live process writes its output to. Both streams may be one pipe by its own choice."""
+    found: dict[str, int] = {}
+    if pid is None:
+        return found
+    seen = set()
+    for number, name in enumerate(STREAMS, 1):
+        path = f"/proc/{pid}/fd/{number}"
+        try:
+            status = os.stat(path)
+            if stat.S_ISFIFO(status.st_mode) and status.st_ino not in seen:
+                found[name] = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+                seen.add(status.st_ino)
+        except OSError:
+            continue
+    return found
+
+
+def _new_pipe() -> tuple[int, int]:
+    """Make a pipe: one descriptor open for both (and -1), or where /proc is missing its two ends."""
+    read, write = os.pipe2(os.O_CLOEXEC)
+    try:
+        both = os.open(f"/proc/self/fd/{read}", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        os.set_blocking(read, False)
+        return read, write
+    except OSError:
+        os.close(read)
+        os.close(write)
+        raise
+    os.close(read)
+    os.close(write)
+    return both, -1
