@@ -76,6 +76,9 @@ class Channel(Protocol):
     def listen(self, hear: Callable[[str, bytes], bool] | None) -> None:
         """Have ``hear`` get what is written, by stream, until it returns true; None: nobody listens any more."""
 
+    def last_words(self, size: int) -> bytes:
+        """Return the last bytes of the latest run: of stderr where it said anything there, else of stdout."""
+
     def close(self) -> None:
         """Drain, and give everything back."""
 

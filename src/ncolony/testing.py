@@ -328,6 +328,7 @@ class FakeChannel:
         self._fds = fds
         self._rest = {"stdout": b"", "stderr": b""}
         self._said = {"stdout": b"", "stderr": b""}
+        self._words = {"stdout": b"", "stderr": b""}
         self.label = str(slot)
         self.log = log
         self.run = self.pid = 0
@@ -343,6 +344,8 @@ class FakeChannel:
 
     def began(self, run: int, pid: int) -> None:
         """Take note of whose output it is from now on."""
+        if run != self.run:
+            self._words = {"stdout": b"", "stderr": b""}
         self.run, self.pid = run, pid
 
     def describe(self, slot: Slot, log: LogSpec) -> None:
@@ -354,6 +357,7 @@ class FakeChannel:
         self._said[stream] += data
         if self._hear is not None and self._hear(stream, data):
             self._hear = None
+        self._words[stream] += data
         *lines, self._rest[stream] = (self._rest[stream] + data).split(b"\n")
         if lines:
             self._sink.write(self.label, stream, lines)
@@ -372,6 +376,10 @@ class FakeChannel:
     def listen(self, hear: Callable[[str, bytes], bool] | None) -> None:
         """Have ``hear`` get what is written, by stream, until it returns true; None: nobody listens any more."""
         self._hear = hear
+
+    def last_words(self, size: int) -> bytes:
+        """Return the last bytes of the latest run: of stderr where it said anything there, else of stdout."""
+        return (self._words["stderr"] or self._words["stdout"])[-size:]
 
     def close(self) -> None:
         """Drain, and give everything back."""

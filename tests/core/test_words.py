@@ -15,6 +15,7 @@ from ncolony.core.events import (
     InstanceChanged,
     InstanceTakenOver,
     ProgramsChanged,
+    Signalled,
     Slot,
     Warned,
 )
@@ -129,6 +130,8 @@ def changed(
         ),
         (changed(Sweeping(9.0, None), Swept(1), Spawning(NOW)), "web has nothing left; starting again"),
         (InstanceTakenOver(WEB, Instance(Running(100, 0.0), UP), 0, 0), "web runs on, pid 100"),
+        (Signalled(WEB, 1, "by ann"), "web gets SIGHUP (by ann)"),
+        (Signalled(WEB, 10, ""), "web gets SIGUSR1"),
         (Warned(WEB, "does not die of SIGKILL"), "web does not die of SIGKILL"),
         (CommandRefused(WEB, Stop(), "it is not running"), "cannot stop 'web': it is not running"),
         (CommandRefused(WEB, Start(), "it is running already"), "cannot start 'web': it is running already"),

@@ -62,6 +62,15 @@ class Warned:
 
 
 @record
+class Signalled:
+    """A signal was sent to the process of an instance because somebody asked for it; ``why``: who, in words."""
+
+    slot: Slot
+    signal: int
+    why: str
+
+
+@record
 class CommandRefused:
     """A command to an instance was refused."""
 
@@ -94,4 +103,5 @@ class AllDescribed:
     """Everything that there was to be read has been, for the first time."""
 
 
-Event = InstanceChanged | InstanceTakenOver | Warned | CommandRefused | ProgramsChanged | ColonyDescribed | AllDescribed
+Told = InstanceChanged | InstanceTakenOver | Warned | Signalled | CommandRefused
+Event = Told | ProgramsChanged | ColonyDescribed | AllDescribed

@@ -7,7 +7,7 @@ until it comes to life.
 from __future__ import annotations
 
 from ncolony.core import events
-from ncolony.core.outcome import in_words
+from ncolony.core.outcome import in_words, signal_name
 from ncolony.core.states import (
     UP,
     Backoff,
@@ -35,7 +35,7 @@ from ncolony.core.states import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ncolony.core.events import Event, InstanceChanged, ProgramsChanged
+    from ncolony.core.events import CommandRefused, Event, InstanceChanged, ProgramsChanged, Signalled, Warned
     from ncolony.core.states import Instance
 
 
@@ -53,15 +53,11 @@ class Narrator:
         if isinstance(event, events.InstanceTakenOver):
             pid = pid_of(event.instance.state)
             return None if pid is None else f"{event.slot} runs on, pid {pid}"
-        if isinstance(event, events.Warned):
-            return f"{event.slot} {event.what}"
-        if isinstance(event, events.CommandRefused):
-            return f"cannot {type(event.given).__name__.lower()} {str(event.slot)!r}: {event.why}"
-        if isinstance(event, events.ColonyDescribed | events.AllDescribed):
-            return None
-        if event.kind == events.PROGRAM_REMOVED:
-            self._failures = {key: why for key, why in self._failures.items() if key[0] != event.name}
-        return _program(event)
+        if isinstance(event, events.ProgramsChanged):
+            if event.kind == events.PROGRAM_REMOVED:
+                self._failures = {key: why for key, why in self._failures.items() if key[0] != event.name}
+            return _program(event)
+        return None if isinstance(event, events.ColonyDescribed | events.AllDescribed) else _note(event)
 
     def _instance(self, event: InstanceChanged) -> str | None:
         key = (event.slot.program, event.slot.number)
@@ -75,6 +71,14 @@ class Narrator:
             self._failures.pop(key, None)
         said = _change(event)
         return f"{event.slot} {said}" if said else None
+
+
+def _note(event: Warned | Signalled | CommandRefused) -> str:
+    if isinstance(event, events.Warned):
+        return f"{event.slot} {event.what}"
+    if isinstance(event, events.Signalled):
+        return f"{event.slot} gets {signal_name(event.signal)}{f' ({event.why})' if event.why else ''}"
+    return f"cannot {type(event.given).__name__.lower()} {str(event.slot)!r}: {event.why}"
 
 
 def _change(event: InstanceChanged) -> str | None:

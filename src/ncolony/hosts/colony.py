@@ -141,6 +141,7 @@ class Colony:
         )
         self._supervisor.listeners = self._listeners
         self._supervisor.remember(self._memory.kept)
+        self._memory.begin_journal(loop, self._supervisor, say)
         world = World(
             loop=loop,
             supervisor=self._supervisor,
@@ -231,6 +232,8 @@ class Colony:
         self._listeners.hand_over()
         if self._supervisor.outfitter is not None:
             self._supervisor.outfitter.hand_over()
+        if self._memory.journal is not None:
+            self._memory.journal.flush()
         try:
             upgrading.execute(handed_over)
         except OSError as error:

@@ -8,6 +8,7 @@ from ncolony.core.check import check
 from ncolony.core.parse import NotAnObject, parse
 from ncolony.core.program import TEMPORARY, Defaults, Program, RestartPolicy
 from ncolony.core.states import pid_of
+from ncolony.posix.journal import Journal
 from ncolony.posix.processes import environment_of
 from ncolony.posix.records import Records
 from ncolony.posix.recovery import recover, recover_from_pid_files
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from ncolony.core.kept import Kept
     from ncolony.hosts.settings import Settings
-    from ncolony.ports import Observer
+    from ncolony.ports import Loop, Observer
     from ncolony.runtime.supervisor import Supervisor
 
     Say = Callable[[str], None]
@@ -44,10 +45,25 @@ class Memory:
         """The state directory, or None where nothing is kept."""
         self.partial = None if self.state is None else f"{self.state}/{PARTIAL}"
         """The file for lines that are not finished when a supervisor hands over, or None where nothing is kept."""
+        self.journal: Journal | None = None
+        """What became of every run; None where nothing is kept."""
         self.observers: list[Observer] = [keeper for keeper in keepers if isinstance(keeper, Records)]
+
+    def begin_journal(self, loop: Loop, supervisor: Supervisor, say: Say) -> None:
+        """Write down from now on what becomes of every run, where anything can be kept."""
+        if self.state is None:
+            return
+        try:
+            self.journal = Journal(self.state, loop, supervisor.last_words, say)
+        except OSError as error:
+            say(f"cannot keep a journal in {self.state!r}: {error.strerror}; programs go on, and `why` knows little")
+            return
+        supervisor.observe(self.journal)
 
     def close(self) -> None:
         """Let go of the files; they stay."""
+        if self.journal is not None:
+            self.journal.close()
         for keeper in self._keepers:
             keeper.close()
 

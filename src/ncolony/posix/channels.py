@@ -96,6 +96,9 @@ class Channel:
 
     def began(self, run: int, pid: int) -> None:
         """Take note of whose output it is from now on; ``pid`` 0: it is not known yet."""
+        if run != self._origin.run:
+            for stream in self._streams.values():
+                stream.pump.moved = 0
         self._origin.run, self._origin.pid = run, pid
 
     def describe(self, slot: Slot, log: LogSpec) -> None:
@@ -137,6 +140,14 @@ class Channel:
         """See ports.py."""
         for name, stream in self._streams.items():
             stream.pump.ear = None if hear is None else partial(hear, name)
+
+    def last_words(self, size: int) -> bytes:
+        """Return the last bytes of the latest run: of stderr where it said anything there, else of stdout."""
+        for name in reversed(STREAMS):
+            stream = self._streams.get(name)
+            if stream is not None and stream.pump.moved:
+                return stream.pump.tail(min(size, stream.pump.moved))
+        return b""
 
     def close(self) -> None:
         """Drain, and give everything back."""

@@ -87,7 +87,7 @@ def last_lines(data: bytes, count: int) -> list[bytes]:
 class Pump:
     """One stream of one slot, over all its runs."""
 
-    __slots__ = ("_file", "_loop", "_pipe", "_recent", "_targets", "_watching", "ear")
+    __slots__ = ("_file", "_loop", "_pipe", "_recent", "_targets", "_watching", "ear", "moved")
 
     def __init__(self, loop: Loop, pipe: int, targets: Sequence[Target]) -> None:
         """Read ``pipe``, which never waits, whenever there is something in it."""
@@ -95,6 +95,8 @@ class Pump:
         self._watching = False
         self.ear: Callable[[bytes], bool] | None = None
         """Gets what goes by, until it returns true; nothing is spliced as long."""
+        self.moved = 0
+        """Bytes since somebody last set it to 0."""
         self._recent: Recent | None = None  # nothing for a thousand programs that are silent
         self._targets: Sequence[Target] = ()
         self._file: FileTarget | None = None
@@ -156,6 +158,11 @@ class Pump:
 
     def _move(self) -> int:
         """Move one piece, and return its size; 0: there is no more."""
+        moved = self._carry()
+        self.moved += moved
+        return moved
+
+    def _carry(self) -> int:
         file = self._file
         try:
             if file is not None and self.ear is None and len(self._targets) == 1 and file.splices:

@@ -135,7 +135,7 @@ class Slots:
     def _see_if_meant(self, place: Place) -> None:
         """Replace a process that came to life while its program was described anew."""
         if place.meaning != fingerprint(place.program):
-            self.feed(place, Restart())
+            self.feed(place, Restart("it was described anew while it came to life"))
 
     def _part(self, place: Place, *, left: bool) -> None:
         """Let go of a process that is gone, unless others are ``left`` that will get signals through it."""

@@ -129,7 +129,7 @@ class Supervisor:
             if asked_at is None or place.born < asked_at:
                 self._slots.feed(place, Restart(why))
 
-    def signal(self, name: str, signal_number: int, scope: str, number: int | None = None) -> int:
+    def signal(self, name: str, signal_number: int, scope: str, number: int | None = None, why: str = "") -> int:
         """Send a signal to the process of each instance, or of one, and return how many there were.
 
         ``scope``: as in a program's ``stop``, who else of its processes gets it.
@@ -137,6 +137,7 @@ class Supervisor:
         living = [place for place in self._chosen(name, number) if pid_of(place.instance.state) is not None]
         for place in living:
             if place.process is not None:
+                self._slots.tell(events.Signalled(place.slot(), signal_number, why))
                 place.process.signal(signal_number, scope)
         return len(living)
 
@@ -156,6 +157,11 @@ class Supervisor:
         place = self._places.get((name, number))
         if place is not None and place.channel is not None:
             place.channel.listen(hear)
+
+    def last_words(self, name: str, number: int, size: int) -> bytes:
+        """Return the last bytes of a slot's latest run: of stderr where it said anything there, else of stdout."""
+        place = self._places.get((name, number))
+        return b"" if place is None or place.channel is None else place.channel.last_words(size)
 
     def observe(self, observer: Observer) -> None:
         """Tell one more of what happens from now on."""
@@ -209,7 +215,7 @@ class Supervisor:
         if self._tell_the_rest is not None:
             self._tell_the_rest()
         for place in list(self._places.values()):
-            self._slots.feed(place, Stop(within))
+            self._slots.feed(place, Stop(within, "hurried"))
 
     def snapshot(self, name: str | None = None) -> tuple[InstanceView, ...]:
         """Return how the instances of one program stand, or those of all."""
@@ -241,20 +247,20 @@ class Supervisor:
             if place.channel is not None:
                 place.channel.describe(place.slot(), program.log)
             if act.restart and place.instance.want == UP:
-                self._slots.feed(place, Restart())
+                self._slots.feed(place, Restart(f"{', '.join(act.fields)} changed"))
         self._fill(program)
 
     def _remove(self, act: Remove) -> None:
         del self._programs[act.name]
         self._slots.tell(events.ProgramsChanged(events.PROGRAM_REMOVED, act.name, None))
         for place in self._places_of(act.name):
-            self._let_go(place)
+            self._let_go(place, why="it was removed")
 
     def _fill(self, program: Program) -> None:
         """Have as many places as the program has instances: new ones are started, those too many let go."""
         for place in self._places_of(program.name):
             if place.number > program.instances:
-                self._let_go(place)
+                self._let_go(place, why=f"{program.instances} instances are enough")
         for number in range(1, program.instances + 1):
             key = (program.name, number)
             place = self._places.get(key) or Place(program, number)
@@ -282,7 +288,7 @@ class Supervisor:
             now_means = fingerprint(place.program)
             self._slots.tell(events.InstanceTakenOver(place.slot(), instance, kept.meaning or now_means, kept.born))
             if kept.meaning not in (0, now_means) and instance.want == UP:
-                self._slots.feed(place, Restart())
+                self._slots.feed(place, Restart("it was described anew while no supervisor ran"))
         finally:
             self._slots.release(waited)
 
@@ -316,7 +322,7 @@ class Supervisor:
         for key in [key for key in self._kept if key[0] == program.name]:
             place = self._places[key] = Place(program, key[1])
             self._take_over(place, self._kept.pop(key))
-            self._let_go(place)
+            self._let_go(place, why="it was removed")
 
     def _by_priority(self, names: Iterable[str]) -> list[str]:
         return sorted(names, key=lambda name: self._programs[name].priority)
@@ -342,10 +348,10 @@ class Supervisor:
             number += 1
         return found
 
-    def _let_go(self, place: Place, within: float | None = None) -> None:
+    def _let_go(self, place: Place, within: float | None = None, why: str = "the colony stops") -> None:
         # Always through the inbox: a start may be waiting there.
         place.leaving = True
-        self._slots.feed(place, Stop(within))
+        self._slots.feed(place, Stop(within, why))
 
     def _forget(self, place: Place) -> None:
         if place.channel is not None:

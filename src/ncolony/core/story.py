@@ -1,0 +1,191 @@
+"""The story of a program, told from its status and its journal: what is so, why, what happened before, what comes next.
+
+Pure, and shared: the command line tells it to people, and a test reads it whole. Times in the journal are seconds on
+the wall clock; ``clock`` turns one into what people read.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+from ncolony.core.chronicle import NOT_READY, REPLACED, UNHEALTHY
+from ncolony.core.outcome import in_words, signal_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    Entry = Mapping[str, object]
+    Status = Mapping[str, object]
+    Clock = Callable[[float], str]
+
+SIGNAL_REACH = 10.0  # seconds within which an end by a signal is laid to who had it sent
+SHOWN_BEFORE = 8
+_UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
+_STATES = {
+    "stopped": "is stopped",
+    "waiting": "waits",
+    "spawning": "is being started",
+    "starting": "is alive, and not ready yet",
+    "running": "runs",
+    "stopping": "is being stopped",
+    "killing": "did not end in time, and got SIGKILL",
+    "sweeping": "has ended; what it left behind is being ended",
+    "backoff": "waits for its next start",
+    "exited": "has ended, and is left as it is",
+    "fatal": "was given up",
+}
+
+
+def tell(status: Status, entries: Sequence[Entry], now: float, clock: Clock, attempts: int | None = None) -> list[str]:
+    """Return the story of one instance, line by line. ``entries``: of its program; ``attempts``: its limit."""
+    number = status["number"]
+    own = [entry for entry in entries if entry.get("n", number) == number]
+    name = str(status["name"]) if status["of"] == 1 else f"{status['name']}:{number}"
+    lines = [f"{name} {_now(status, own, attempts)}"]
+    ends = [entry for entry in own if entry["k"] in {"end", "fail"}]
+    if ends:
+        last = ends[-1]
+        lines.append(f"  {end_in_words(last, own)}, {ago(now - _time(last))}{_details(last)}")
+        said = last.get("last")
+        if isinstance(said, list) and said:
+            lines.append("  its last lines:")
+            lines += [f"    | {line}" for line in said]
+    before = _dated(own, ends[-1:], clock)
+    if before:
+        lines += ["  before that:" if ends else "  so far:", *(f"    {line}" for line in before)]
+    return lines
+
+
+def _now(status: Status, own: Sequence[Entry], attempts: int | None) -> str:
+    state = str(status["state"])
+    words = _STATES.get(state, state)
+    if state == "stopped" and status.get("held"):
+        words += ", by hand: `ncolony start` starts it"
+    elif state == "waiting":
+        words += f" for {status.get('waits_for') or 'what it needs'}"
+    elif state == "fatal" and status.get("why"):
+        words += f": {status['why']}; `ncolony start` tries again"
+    elif state == "stopping":
+        words += next((f" ({_reason(entry)})" for entry in reversed(own) if entry["k"] == "stop"), "")
+    elif state == "backoff" and isinstance(status.get("next_start"), int | float):
+        tries = f"attempt {int(str(status['attempt'])) + 1}{f' of {attempts}' if attempts else ''}"
+        words += f": in {seconds(float(str(status['next_start'])))}, {tries}"
+    if isinstance(status.get("uptime"), int | float):
+        words += f" for {seconds(float(str(status['uptime'])))}, pid {status['pid']}, run {status['run']}"
+    health = status.get("health")
+    if isinstance(health, dict) and health.get("ok") is False:
+        words += f"; unhealthy: {health.get('error') or 'its checks fail'}"
+    return words
+
+
+def _dated(own: Sequence[Entry], without: Sequence[Entry], clock: Clock) -> list[str]:
+    told = [
+        f"{clock(_time(entry))}  {line}" for entry in own if entry not in without and (line := _happened(entry, own))
+    ]
+    return told[-SHOWN_BEFORE:][::-1]
+
+
+def _happened(entry: Entry, own: Sequence[Entry]) -> str:
+    """Say what an entry tells besides the last end; empty for what goes without saying."""
+    kind = entry["k"]
+    if kind in {"end", "fail"}:
+        return f"run {entry.get('r')} {end_in_words(entry, own)}{_details(entry, short=True)}"
+    if kind == "changed":
+        names = entry.get("fields")
+        changed = ", ".join(map(str, names)) if isinstance(names, list) else ""
+        return f"described anew: {changed}{'' if entry.get('restart') else ' (it went on running)'}"
+    if kind == "taken":
+        return f"run {entry.get('r')} was taken over from an earlier supervisor ({entry.get('state')})"
+    if kind == "asked":
+        return f"{entry.get('what')} asked for{_by(entry)}"
+    if kind == "signal":
+        return f"got {signal_name(int(str(entry.get('signal'))))}{_by(entry)}"
+    return {"warning": str(entry.get("what", "")), "removed": "was removed"}.get(str(kind), "")
+
+
+def end_in_words(entry: Entry, own: Sequence[Entry]) -> str:
+    """Say how a run ended and whose doing it was: by itself, by an operator, by its health checks, by a signal."""
+    if entry["k"] == "fail":
+        return f"could not be started: {entry.get('why')}"
+    status = entry.get("status")
+    words = in_words(status if isinstance(status, int) else None, core=bool(entry.get("core")))
+    if entry.get("oom"):
+        words += " (out of memory)"
+    ran = entry.get("ran")
+    if isinstance(ran, int | float):
+        words += f" after {seconds(float(ran))}"
+    if entry.get("early"):
+        words += ", before it was ready"
+    of_run = [one for one in own if one.get("r") == entry.get("r") and _time(one) <= _time(entry)]
+    stops = [one for one in of_run if one["k"] == "stop"]
+    if stops:
+        late = ", and did not end in time" if any(one["k"] == "kill" for one in of_run) else ""
+        return f"{words}: {_reason(stops[-1])}{late}"
+    for one in of_run:
+        soon = _time(entry) - _time(one) <= SIGNAL_REACH
+        if soon and one["k"] == "signal" and -int(str(one.get("signal"))) == status:
+            return f"{words}: sent{_by(one) or ' by an operator'}"
+    return words
+
+
+def _reason(stop: Entry) -> str:
+    cause, why = stop.get("cause"), str(stop.get("why") or "")
+    if cause == UNHEALTHY:
+        return f"unhealthy: {why}"
+    if cause == NOT_READY:
+        return "it was not ready in time"
+    if cause == REPLACED:
+        return f"restarted{f': {why}' if why else ''}"
+    return f"stopped{f': {why}' if why else ''}"
+
+
+def _by(entry: Entry) -> str:
+    return f", {entry['why']}" if entry.get("why") else ""
+
+
+def _details(entry: Entry, *, short: bool = False) -> str:
+    parts = [] if short else [f"run {entry.get('r')}"]
+    user, system, peak = entry.get("user"), entry.get("system"), entry.get("peak")
+    if isinstance(user, int | float) and isinstance(system, int | float) and not short:
+        parts.append(f"CPU {user + system:.2f} s")
+    if isinstance(peak, int) and not short:
+        parts.append(f"at most {peak / 1e6:.0f} MB")
+    if entry.get("left"):
+        parts.append("it left processes behind, which were ended")
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
+def _time(entry: Entry) -> float:
+    found = entry.get("t")
+    return float(found) if isinstance(found, int | float) else 0.0
+
+
+def seconds(value: float) -> str:
+    """Return a time span as people say it: ``0.52 s``, ``7.3 s``, ``12 min``, ``3 h 5 min``, ``2 d 4 h``."""
+    for (size, unit), (smaller, small_unit) in itertools.pairwise(_UNITS):
+        if value >= size:
+            whole, rest = divmod(value, size)
+            return f"{whole:.0f} {unit} {rest // smaller:.0f} {small_unit}"
+    return f"{value:.3g} s"
+
+
+def ago(span: float) -> str:
+    """Return how long ago something was."""
+    return "just now" if span < 1 else f"{seconds(span)} ago"
+
+
+def is_wrong(status: Status) -> str:
+    """Say what is wrong with an instance, or nothing: what ``why`` without a name lists."""
+    state = status["state"]
+    if state in {"backoff", "fatal", "killing"} or (state == "waiting" and status.get("waits_for")):
+        return _now(status, (), None)
+    last = status.get("last_end")
+    if state == "exited" and isinstance(last, dict) and last.get("status") != 0:
+        return f"{last.get('words')}, and is left as it is"
+    if state == "stopped" and status.get("held"):
+        return "is stopped by hand"
+    health = status.get("health")
+    if isinstance(health, dict) and health.get("ok") is False:
+        return _now(status, (), None)
+    return ""

@@ -1,0 +1,334 @@
+"""The story of a program: from events to entries, and from entries to what people read."""
+
+from __future__ import annotations
+
+from signal import SIGKILL, SIGSEGV, SIGTERM
+
+import pytest
+
+from ncolony.core.chronicle import entry_of
+from ncolony.core.events import (
+    PROGRAM_ADDED,
+    PROGRAM_CHANGED,
+    PROGRAM_REMOVED,
+    CommandRefused,
+    InstanceChanged,
+    InstanceTakenOver,
+    ProgramsChanged,
+    Signalled,
+    Slot,
+    Warned,
+)
+from ncolony.core.outcome import Usage
+from ncolony.core.program import Program
+from ncolony.core.states import (
+    UP,
+    Backoff,
+    DeadlinePassed,
+    Ended,
+    Fatal,
+    Input,
+    Instance,
+    Killing,
+    Ready,
+    Restart,
+    Running,
+    Spawned,
+    SpawnFailed,
+    Spawning,
+    Start,
+    Starting,
+    State,
+    Stop,
+    Stopped,
+    Stopping,
+    Sweeping,
+    Swept,
+    Unhealthy,
+    Waiting,
+)
+from ncolony.core.story import ago, is_wrong, seconds, tell
+
+WEB = Slot("web")
+NOW = 12.0
+Entry = dict[str, object]
+
+
+def changed(before: State, given: Input, after: State, attempt: int = 0) -> InstanceChanged:
+    """Return the event of an instance that went from one state to another."""
+    return InstanceChanged(WEB, Instance(before, UP, 0, 4), Instance(after, UP, attempt, 4), given, NOW)
+
+
+def entry(before: State, given: Input, after: State, attempt: int = 0) -> Entry | None:
+    """Return what is kept of a change, without whose it is."""
+    found = entry_of(changed(before, given, after, attempt))
+    return found and {key: value for key, value in found.items() if key not in {"p", "n", "r"}}
+
+
+END = Ended(4, 1, usage=Usage(0.5, 0.25, 31_000_000))
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted"),
+    [
+        (entry(Spawning(0.0), Spawned(4, 99), Running(99, 0.0)), {"k": "start", "pid": 99}),
+        (
+            entry(Spawning(0.0), SpawnFailed(4, "no such file"), Backoff(13.0), 1),
+            {"k": "fail", "why": "no such file", "next": {"state": "backoff", "in": 1.0, "attempt": 2}},
+        ),
+        (
+            entry(Running(99, 10.0), END, Spawning(NOW)),
+            {
+                "k": "end",
+                "status": 1,
+                "ran": 2.0,
+                "user": 0.5,
+                "system": 0.25,
+                "peak": 31_000_000,
+                "next": {"state": "spawning"},
+            },
+        ),
+        (
+            entry(Starting(99, 11.5, 20.0), Ended(4, -SIGSEGV, core=True, left=True), Sweeping(13.0, None)),
+            {
+                "k": "end",
+                "status": -11,
+                "ran": 0.5,
+                "early": True,
+                "core": True,
+                "left": True,
+                "next": {"state": "sweeping"},
+            },
+        ),
+        (
+            entry(Running(99, 0.0), Ended(4, 1, usage=Usage(0, 0, 0)), Fatal("exited with status 1"), 8),
+            {
+                "k": "end",
+                "status": 1,
+                "ran": 12.0,
+                "user": 0,
+                "system": 0,
+                "next": {"state": "fatal", "why": "exited with status 1", "attempt": 8},
+            },
+        ),
+        (
+            entry(Stopping(99, 20.0), Ended(4, None), Stopped()),
+            {"k": "end", "status": None, "next": {"state": "stopped"}},
+        ),
+        (
+            entry(Running(99, 0.0), Stop(why="by ann"), Stopping(99, 17.0)),
+            {"k": "stop", "cause": "asked", "why": "by ann"},
+        ),
+        (entry(Running(99, 0.0), Restart(), Stopping(99, 17.0)), {"k": "stop", "cause": "replaced", "why": ""}),
+        (
+            entry(Running(99, 0.0), Unhealthy(4, "HTTP 500"), Stopping(99, 17.0)),
+            {"k": "stop", "cause": "unhealthy", "why": "HTTP 500"},
+        ),
+        (
+            entry(Starting(99, 0.0, 12.0), DeadlinePassed(12.0), Stopping(99, 17.0)),
+            {"k": "stop", "cause": "not-ready", "why": ""},
+        ),
+        (entry(Stopping(99, 12.0), DeadlinePassed(12.0), Killing(99, 17.0)), {"k": "kill"}),
+        (entry(Killing(99, 12.0), DeadlinePassed(12.0), Killing(99, 17.0)), None),
+        (entry(Stopping(99, 12.0), Stop(0.0), Stopping(99, 12.0)), {"k": "asked", "what": "stop", "why": ""}),
+        (entry(Starting(99, 0.0, 60.0), Ready(4), Running(99, 0.0)), {"k": "ready", "how": "said"}),
+        (entry(Starting(99, 0.0, 12.0), DeadlinePassed(12.0), Running(99, 0.0)), {"k": "ready", "how": "lived"}),
+        (entry(Stopped(), Start(), Waiting(NOW)), {"k": "wait"}),
+        (entry(Stopped(), Start(), Spawning(NOW)), None),
+        (entry(Stopped(), Start("by ann"), Spawning(NOW)), {"k": "asked", "what": "start", "why": "by ann"}),
+        (entry(Backoff(NOW), DeadlinePassed(NOW), Spawning(NOW)), None),
+        (entry(Sweeping(NOW, None), Swept(4), Spawning(NOW)), {"k": "swept", "next": {"state": "spawning"}}),
+    ],
+)
+def test_entries_of_changes(found: Entry | None, wanted: Entry | None) -> None:
+    """Each with what is needed to tell the story later, and no more."""
+    assert found == wanted
+
+
+@pytest.mark.parametrize(
+    ("event", "wanted"),
+    [
+        (Warned(WEB, "hangs"), {"p": "web", "n": 1, "k": "warning", "what": "hangs"}),
+        (Signalled(WEB, 1, "by ann"), {"p": "web", "n": 1, "k": "signal", "signal": 1, "why": "by ann"}),
+        (
+            InstanceTakenOver(WEB, Instance(Running(99, 0.0), UP, 0, 7), 0, 5),
+            {"p": "web", "n": 1, "k": "taken", "state": "running", "pid": 99, "r": 7},
+        ),
+        (ProgramsChanged(PROGRAM_REMOVED, "web", None), {"p": "web", "k": "removed"}),
+        (
+            ProgramsChanged(PROGRAM_CHANGED, "web", Program("web", ("web",)), ("args",), restart=True),
+            {"p": "web", "k": "changed", "fields": ["args"], "restart": True},
+        ),
+        (ProgramsChanged(PROGRAM_CHANGED, "web", Program("web", ("web",))), None),
+        (ProgramsChanged(PROGRAM_ADDED, "web", Program("web", ("web",))), None),
+        (CommandRefused(WEB, Start(), "it is running already"), None),
+    ],
+)
+def test_entries_of_other_events(event: object, wanted: Entry | None) -> None:
+    """What nobody will ask for is not kept."""
+    assert entry_of(event) == wanted  # type: ignore[arg-type]
+
+
+def status(**more: object) -> Entry:
+    """Return the status of an instance that runs, but for what is given."""
+    usual: Entry = {
+        "name": "web", "number": 1, "of": 1, "state": "running", "pid": 99, "run": 4, "uptime": 3700.0, "attempt": 0,
+    }  # fmt: skip
+    return {**usual, **more}
+
+
+def told(entries: list[Entry], attempts: int | None = None, **more: object) -> list[str]:
+    """Tell the story at time 1000, with the times as they are."""
+    at = [{"p": "web", "n": 1, "r": 4, **one} for one in entries]
+    return tell(status(**more), at, 1000.0, lambda when: f"@{when:g}", attempts)
+
+
+def test_one_that_never_failed_has_a_short_story() -> None:
+    """How long it runs, and as what."""
+    assert told([{"k": "start", "pid": 99, "t": 990.0}]) == ["web runs for 1 h 1 min, pid 99, run 4"]
+
+
+def test_a_crash_loop_is_told_with_what_comes_next_and_the_last_words() -> None:
+    """What is so, what happened last, what it said, what happened before, the newest first."""
+    entries: list[Entry] = [
+        {"k": "changed", "fields": ["args", "env"], "restart": True, "t": 980.0, "n": 1},
+        {"k": "end", "status": 2, "ran": 0.25, "t": 990.0, "r": 3},
+        {"k": "start", "pid": 5, "t": 996.0},
+        {"k": "end", "status": 1, "ran": 0.52, "user": 0.02, "system": 0.01, "peak": 31_000_000, "t": 996.9,
+         "last": ["Traceback", "Error: no"]},
+    ]  # fmt: skip
+    lines = told(entries, 8, state="backoff", pid=None, uptime=None, next_start=7.31, attempt=3)
+    assert lines == [
+        "web waits for its next start: in 7.31 s, attempt 4 of 8",
+        "  exited with status 1 after 0.52 s, 3.1 s ago (run 4; CPU 0.03 s; at most 31 MB)",
+        "  its last lines:",
+        "    | Traceback",
+        "    | Error: no",
+        "  before that:",
+        "    @990  run 3 exited with status 2 after 0.25 s",
+        "    @980  described anew: args, env",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entries", "line"),
+    [
+        ([{"k": "stop", "cause": "asked", "why": "by ann"}, {"k": "end", "status": -SIGTERM}],
+         "was killed by SIGTERM: stopped: by ann"),
+        ([{"k": "stop", "cause": "replaced", "why": "args changed"}, {"k": "end", "status": -SIGTERM}],
+         "was killed by SIGTERM: restarted: args changed"),
+        ([{"k": "stop", "cause": "unhealthy", "why": "HTTP 500"}, {"k": "kill"}, {"k": "end", "status": -SIGKILL}],
+         "was killed by SIGKILL: unhealthy: HTTP 500, and did not end in time"),
+        ([{"k": "stop", "cause": "not-ready", "why": ""}, {"k": "end", "status": 0, "ran": 60.0, "early": True}],
+         "exited with status 0 after 1 min 0 s, before it was ready: it was not ready in time"),
+        ([{"k": "signal", "signal": 9, "why": "by ann"}, {"k": "end", "status": -SIGKILL}],
+         "was killed by SIGKILL: sent, by ann"),
+        ([{"k": "signal", "signal": 9, "why": ""}, {"k": "end", "status": -SIGKILL}],
+         "was killed by SIGKILL: sent by an operator"),
+        ([{"k": "signal", "signal": 9, "t": 100.0}, {"k": "end", "status": -SIGKILL}], "was killed by SIGKILL"),
+        ([{"k": "signal", "signal": 1, "t": 999.0}, {"k": "end", "status": -SIGKILL}], "was killed by SIGKILL"),
+        ([{"k": "end", "status": -SIGKILL, "oom": True}], "was killed by SIGKILL (out of memory)"),
+        ([{"k": "end", "status": -SIGSEGV, "core": True}], "was killed by SIGSEGV (core dumped)"),
+        ([{"k": "end", "status": None}], "ended (its exit status is not known)"),
+        ([{"k": "fail", "why": "no such file"}], "could not be started: no such file"),
+    ],
+)  # fmt: skip
+def test_an_end_is_laid_to_who_caused_it(entries: list[Entry], line: str) -> None:
+    """To an operator, a change, its health checks, a deadline, a signal that was sent, or nobody but itself."""
+    lines = told([{"t": 999.5, **one} for one in entries], state="stopped", pid=None, uptime=None)
+    assert lines[1] == f"  {line}, just now (run 4)"
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        ({"state": "stopped", "held": True}, "web is stopped, by hand: `ncolony start` starts it"),
+        ({"state": "waiting", "waits_for": "db to be ready"}, "web waits for db to be ready"),
+        ({"state": "waiting"}, "web waits for what it needs"),
+        ({"state": "fatal", "why": "exited with status 1"},
+         "web was given up: exited with status 1; `ncolony start` tries again"),
+        ({"state": "backoff", "next_start": 120.0}, "web waits for its next start: in 2 min 0 s, attempt 1"),
+        ({"state": "stopping"}, "web is being stopped"),
+        ({"state": "new to us"}, "web new to us"),
+        ({"of": 2, "number": 2, "uptime": 1.0, "state": "running"}, "web:2 runs for 1 s, pid 99, run 4"),
+        ({"uptime": 1.0, "state": "running", "health": {"ok": False, "error": "HTTP 500"}},
+         "web runs for 1 s, pid 99, run 4; unhealthy: HTTP 500"),
+        ({"uptime": 1.0, "state": "running", "health": {"ok": False}},
+         "web runs for 1 s, pid 99, run 4; unhealthy: its checks fail"),
+    ],
+)  # fmt: skip
+def test_how_it_stands_is_one_line(more: Entry, line: str) -> None:
+    """With what can be done about it."""
+    assert told([], **{"uptime": None, **more}) == [line]
+
+
+def test_one_that_is_being_stopped_says_why() -> None:
+    """By the latest reason."""
+    entries: list[Entry] = [{"k": "stop", "cause": "asked", "why": why, "t": 1.0} for why in ("by ann", "by bob")]
+    assert told(entries, state="stopping", uptime=None)[0] == "web is being stopped (stopped: by bob)"
+
+
+def test_what_else_happened_is_told_the_newest_first() -> None:
+    """Without ends there is nothing that it was before."""
+    entries: list[Entry] = [
+        {"k": "taken", "state": "running", "pid": 99, "t": 1.0},
+        {"k": "warning", "what": "left processes behind", "t": 2.0},
+        {"k": "asked", "what": "start", "why": "by ann", "t": 3.0},
+        {"k": "signal", "signal": 1, "why": "", "t": 4.0},
+        {"k": "changed", "fields": ["log"], "restart": False, "t": 5.0},
+        {"k": "changed", "fields": None, "restart": True, "t": 5.0},
+        {"k": "removed", "t": 6.0},
+        {"k": "end", "t": 7.0, "n": 2, "status": 0},
+        {"k": "ready", "how": "said", "t": 8.0},
+    ]
+    assert told(entries) == [
+        "web runs for 1 h 1 min, pid 99, run 4",
+        "  so far:",
+        "    @6  was removed",
+        "    @5  described anew: ",
+        "    @5  described anew: log (it went on running)",
+        "    @4  got SIGHUP",
+        "    @3  start asked for, by ann",
+        "    @2  left processes behind",
+        "    @1  run 4 was taken over from an earlier supervisor (running)",
+    ]
+
+
+def test_a_program_that_left_others_behind_says_so() -> None:
+    """They were ended before the next run."""
+    lines = told([{"k": "end", "status": 0, "left": True, "t": "never"}], state="stopped", uptime=None)
+    assert lines[1].endswith("(run 4; it left processes behind, which were ended)")
+
+
+@pytest.mark.parametrize(
+    ("span", "words"),
+    [(0.00123, "0.00123 s"), (7.3, "7.3 s"), (59.9, "59.9 s"), (60, "1 min 0 s"), (725, "12 min 5 s"),
+     (3600, "1 h 0 min"), (11_100, "3 h 5 min"), (187_200, "2 d 4 h")],
+)  # fmt: skip
+def test_spans_are_said_as_people_say_them(span: float, words: str) -> None:
+    """Two units at most."""
+    assert seconds(span) == words
+    assert ago(span) == (f"{words} ago" if span >= 1 else "just now")
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({}, ""),
+        ({"state": "stopped"}, ""),
+        ({"state": "stopped", "held": True}, "is stopped by hand"),
+        ({"state": "backoff", "uptime": None, "next_start": 1.0}, "waits for its next start: in 1 s, attempt 1"),
+        ({"state": "fatal", "uptime": None}, "was given up"),
+        ({"state": "killing", "uptime": None}, "did not end in time, and got SIGKILL"),
+        ({"state": "waiting", "uptime": None, "waits_for": "db"}, "waits for db"),
+        ({"state": "waiting", "uptime": None, "waits_for": ""}, ""),
+        ({"state": "exited", "last_end": {"status": 0, "words": "exited with status 0"}}, ""),
+        ({"state": "exited", "last_end": {"status": 3, "words": "exited with status 3"}},
+         "exited with status 3, and is left as it is"),
+        ({"health": {"ok": True}}, ""),
+        ({"uptime": None, "health": {"ok": False, "error": "HTTP 500"}}, "runs; unhealthy: HTTP 500"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_in_one_line(more: Entry, words: str) -> None:
+    """And nothing of what is as it should be."""
+    assert is_wrong(status(**more)) == words
