@@ -134,6 +134,20 @@ class Listeners(Protocol):
         """Close the sockets of a program that is no more. Harmless where it has none."""
 
 
+Take = Callable[[str, int, str, bytes], None]
+"""Takes output: program, number, ``stdout`` or ``stderr``, and bytes; none where a process has ended."""
+
+
+class Outputs(Protocol):
+    """Lets people follow what programs write, wherever that goes."""
+
+    def follow(self, wants: Callable[[str, int], bool], take: Take) -> Callable[[], None]:
+        """Have ``take`` called with all that slots write which are wanted, by program and number.
+
+        Which are is asked once for each. Returns what ends it.
+        """
+
+
 class LogSink(Protocol):
     """Takes programs' output."""
 

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from ncolony.core.events import Event, Slot
     from ncolony.core.kept import Kept
     from ncolony.core.launch import Launch
-    from ncolony.ports import Fact, LogSink
+    from ncolony.ports import Fact, LogSink, Take
+
+    Follower = tuple[Callable[[str, int], bool], Take]
 
 __all__ = [
     "Act",
@@ -322,9 +324,11 @@ class MemorySink:
 class FakeChannel:
     """Where the output of a pretended process goes (the Channel port)."""
 
-    def __init__(self, sink: LogSink, slot: Slot, log: LogSpec, fds: tuple[int, int]) -> None:
-        """Pass lines on to ``sink``."""
-        self._sink = sink
+    def __init__(
+        self, sink: LogSink, slot: Slot, log: LogSpec, fds: tuple[int, int], followers: Sequence[Follower] = ()
+    ) -> None:
+        """Pass lines on to ``sink``, and everything to ``followers``."""
+        self._sink, self._slot, self._followers = sink, slot, followers
         self._fds = fds
         self._rest = {"stdout": b"", "stderr": b""}
         self._said = {"stdout": b"", "stderr": b""}
@@ -355,6 +359,7 @@ class FakeChannel:
     def says(self, data: bytes, stream: str = "stdout") -> None:
         """Pretend that the process wrote this."""
         self._said[stream] += data
+        self._hand(stream, data)
         if self._hear is not None and self._hear(stream, data):
             self._hear = None
         self._words[stream] += data
@@ -365,9 +370,15 @@ class FakeChannel:
     def drain(self) -> None:
         """Take in all that a process wrote before it ended, its unfinished last line too."""
         for stream, rest in self._rest.items():
+            self._hand(stream, b"")
             if rest:
                 self._rest[stream] = b""
                 self._sink.write(self.label, stream, [rest])
+
+    def _hand(self, stream: str, data: bytes) -> None:
+        for wants, take in list(self._followers):
+            if wants(self._slot.program, self._slot.number):
+                take(self._slot.program, self._slot.number, stream, data)
 
     def tail(self, stream: str, size: int) -> bytes:
         """Return the last bytes of a stream."""
@@ -398,12 +409,24 @@ class FakeChannels:
         """All that were ever opened."""
         self.refuse: OSError | None = None
         """Raised instead of opening one, if set."""
+        self._followers: list[Follower] = []
         self.left: set[Slot] = set()
         """Slots of which an earlier supervisor left output."""
 
     def holds(self, slot: Slot) -> bool:
         """Tell whether a slot is in ``left``."""
         return slot in self.left
+
+    def follow(self, wants: Callable[[str, int], bool], take: Take) -> Callable[[], None]:
+        """Have somebody get the output of slots as well (the Outputs port). Returns what ends it."""
+        follower = (wants, take)
+        self._followers.append(follower)
+
+        def end() -> None:
+            if follower in self._followers:
+                self._followers.remove(follower)
+
+        return end
 
     def open(
         self,
@@ -415,7 +438,7 @@ class FakeChannels:
         if self.refuse is not None:
             raise self.refuse
         self.left.discard(slot)
-        channel = FakeChannel(self._sink, slot, log, (next(self._fds), next(self._fds)))
+        channel = FakeChannel(self._sink, slot, log, (next(self._fds), next(self._fds)), self._followers)
         self.channels.append(channel)
         return channel
 

@@ -36,6 +36,8 @@ class InstanceView:
     """How it ended, where it is left so."""
     why: str = ""
     """Why it was given up, where it was."""
+    held: bool = False
+    """An operator wants it down, until an operator wants it up."""
 
 
 def view(program: str, number: int, instance: Instance) -> InstanceView:
@@ -52,5 +54,6 @@ def view(program: str, number: int, instance: Instance) -> InstanceView:
         deadline=deadline_of(state),
         since=state.since if isinstance(state, Waiting | Spawning | Starting | Running) else None,
         status=state.status if isinstance(state, Exited) else None,
+        held=instance.held,
         why=state.why if isinstance(state, Fatal) else "",
     )

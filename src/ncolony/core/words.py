@@ -66,7 +66,7 @@ class Narrator:
             if self._failures.get(key) == given.why and not isinstance(event.after.state, Fatal):
                 return None
             self._failures[key] = given.why
-            return f"cannot start {str(event.slot)!r}: {given.why}; {_next(event)}"
+            return f"cannot start {str(event.slot)!r}: {given.why}; {what_next(event)}"
         if isinstance(given, Spawned | Start | Restart):  # who asks for a start gets to hear what came of it
             self._failures.pop(key, None)
         said = _change(event)
@@ -84,9 +84,9 @@ def _note(event: Warned | Signalled | CommandRefused) -> str:
 def _change(event: InstanceChanged) -> str | None:
     state, given = event.after.state, event.given
     if isinstance(given, Ended):
-        return f"{in_words(given.status, core=given.core)}{_lived(event)}; {_next(event)}"
+        return f"{in_words(given.status, core=given.core)}{_lived(event)}; {what_next(event)}"
     if isinstance(given, Swept):
-        return f"has nothing left; {_next(event)}"
+        return f"has nothing left; {what_next(event)}"
     if isinstance(state, Running):
         return f"is ready, pid {state.pid}" if isinstance(given, Ready | DeadlinePassed) else f"runs, pid {state.pid}"
     if isinstance(state, Starting):
@@ -126,7 +126,8 @@ def _lived(event: InstanceChanged) -> str:
     return ""
 
 
-def _next(event: InstanceChanged) -> str:
+def what_next(event: InstanceChanged) -> str:
+    """Say what follows a change by itself."""
     state = event.after.state
     if isinstance(state, Backoff):
         return f"next start in {state.deadline - event.at:.3g} s (attempt {event.after.attempt + 1})"

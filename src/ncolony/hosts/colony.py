@@ -7,11 +7,14 @@ import resource
 import sys
 from errno import EMFILE
 
+from ncolony import __version__
 from ncolony.core.logspec import LogSpec
+from ncolony.core.record import record
 from ncolony.core.words import Narrator
 from ncolony.directory.door import Door, Places
 from ncolony.hosts import upgrade as upgrading
 from ncolony.hosts.companions import Companions, World
+from ncolony.hosts.control import Control
 from ncolony.hosts.memory import remember, settle
 from ncolony.posix import kept_exits
 from ncolony.posix.channels import PipeChannels
@@ -39,17 +42,18 @@ if TYPE_CHECKING:
     from ncolony.loop import Loop
     from ncolony.ports import Channel, LogSink, Observer
 
-RESERVE = (
-    16  # descriptors that programs' output leaves free, or nobody could read the file that asks for fewer programs
-)
+# Descriptors that programs' output leaves free, or nobody could read the file that asks for fewer programs, nor ask
+# what is wrong; half of them for programs that are on their way while it is counted, and will take one each.
+RESERVE = 32
+HOLES = 4  # a pipe that is opened anew leaves two
 
 
 class Log:
     """Tells people what happens (the Observer port)."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        """Tell it to ``say``, line by line."""
-        self._say = say
+    def __init__(self, say: Callable[[str], None], note: Callable[[Event, str | None], None] = lambda *_: None) -> None:
+        """Tell it to ``say``, line by line, and each event with its line, if it has one, to ``note``."""
+        self._say, self._note = say, note
         self._narrator = Narrator()
 
     def saw(self, event: Event) -> None:
@@ -57,6 +61,7 @@ class Log:
         line = self._narrator.line(event)
         if line is not None:
             self._say(line)
+        self._note(event, line)
 
 
 class Reserving:
@@ -73,7 +78,7 @@ class Reserving:
         Raises OSError where the system has no room for it.
         """
         channel = self._channels.open(slot, log, pid)
-        if pid is None and _lowest_free() >= resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVE:
+        if pid is None and not _is_room():
             channel.close()
             raise OSError(EMFILE, os.strerror(EMFILE))
         return channel
@@ -83,10 +88,30 @@ def _nothing(_: int) -> None:
     """Do nothing: nobody has said yet what to do."""
 
 
-def _lowest_free() -> int:
-    fd = os.open("/", os.O_PATH | os.O_CLOEXEC)
-    os.close(fd)
-    return fd
+def _is_room() -> bool:
+    """Tell whether the reserve is untouched, by the numbers that the next descriptors get; the first may be holes."""
+    probes: list[int] = []
+    try:
+        while len(probes) < HOLES:
+            probes.append(os.open("/", os.O_PATH | os.O_CLOEXEC))
+        return probes[-1] < resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVE
+    except OSError:
+        return False
+    finally:
+        for fd in probes:
+            os.close(fd)
+
+
+@record
+class Hosting:
+    """What a colony asks of the host that it runs in."""
+
+    end: Callable[[], None]
+    """Stop the colony and end, as if the host had been told to."""
+    leave: Callable[[], None] | None = None
+    """End and leave the programs to a successor, when another version is asked for; None: this process becomes it."""
+    theirs: Callable[[int], bool] | None = None
+    """Tells which children of this process somebody else has started, and reaps."""
 
 
 class Colony:
@@ -98,16 +123,11 @@ class Colony:
         settings: Settings,
         say: Callable[[str], None],
         sink: LogSink,
-        upgrade: Callable[[], None] | None = None,
-        theirs: Callable[[int], bool] | None = None,
+        hosting: Hosting,
     ) -> None:
-        """Make ready to run on ``loop``: ``say`` takes the supervisor's own lines, ``sink`` programs' output.
-
-        ``upgrade`` is called when a message asks for another version; None: this process becomes it.
-        ``theirs`` tells which children of this process somebody else has started, and reaps.
-        """
+        """Make ready to run on ``loop``: ``say`` takes the supervisor's own lines, ``sink`` programs' output."""
         keep_private()
-        self._say = say
+        self._loop, self._say = loop, say
         self.finish: Callable[[int], None] = _nothing
         """Called when a critical program has given up: whoever runs the colony stops it, and exits with this status."""
         self._stop_budget = settings.stop_budget
@@ -115,7 +135,7 @@ class Colony:
         self._exits = exits
         limit = FileLimit()
         self._memory = remember(settings, loop.now(), say)
-        self.trees = Trees(loop, exits, self._memory.colony, theirs)
+        self.trees = Trees(loop, exits, self._memory.colony, hosting.theirs)
         self._child_signal = ChildSignal(loop, self.trees.look_soon)
         self._spawner = PosixSpawner(loop, exits, limit, self.trees)
         reaper = kept_exits.take(os.environ)
@@ -127,7 +147,9 @@ class Colony:
         kept = {PIPES: {}, SOCKETS: {}} if self._keeping is None else self._keeping.recall()
         self._channels = PipeChannels(loop, self._targets, self._memory.partial, self._keeping, kept[PIPES])
         self._listeners = Listeners(say, self._keeping, kept[SOCKETS])
-        observers: list[Observer] = [*self._memory.observers, Log(say)]
+        self._hosting = hosting
+        self._control = Control(loop, self._memory.state, say)
+        observers: list[Observer] = [*self._memory.observers, Log(say, self._control.story.tell), self._control]
         if settings.pid is not None:
             observers.append(PidFiles(settings.pid, say))
         handed_over, inherit = os.environ.pop(REPORTING, ""), inherited(os.environ, settings.config)
@@ -157,12 +179,15 @@ class Colony:
         )
         self._companions = Companions(world)
         self._supervisor.observe(self._companions)
+        self._control.serve(self, self._supervisor, self._channels, self._companions)
         places = Places(settings.config, settings.messages, settings.frequency, settings.defaults())
-        self._door = Door(loop, self._supervisor, places, say, self._settle, upgrade or self.upgrade)
+        self._door = Door(loop, self._supervisor, places, say, self._settle, self.upgrade)
+        self._settings = settings
 
     def start(self) -> None:
         """Start the programs and serve the directories."""
         self._say(f"whole process trees are ended, by {self.trees.method}")
+        self._control.open()
         self._door.open()
 
     def _settle(self, described: Container[str]) -> None:
@@ -189,6 +214,7 @@ class Colony:
         """Stop everything, and call ``stopped`` when no process is left."""
 
         def closed() -> None:
+            self._control.close()
             self._companions.close()
             self._targets.close()
             self._child_signal.close()
@@ -209,24 +235,60 @@ class Colony:
         self._door.close()
         self._supervisor.shut_down(emptied, self._stop_budget)
 
-    def upgrade(self) -> None:
-        """Become the version that is installed now, if that one can take over; every program goes on meanwhile."""
-        if self._memory.lock is None:
-            self._say("cannot upgrade: nothing is kept, so programs could not be taken over; see the first lines")
-            return
-        try:
-            upgrading.ask(self._exits, self._upgrade_if)
-        except OSError as error:
-            self._say(f"cannot upgrade: {sys.executable!r} cannot be executed: {error.strerror}")
+    def describe(self) -> dict[str, object]:
+        """Say what a status says of this colony beside its programs."""
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "id": self._memory.colony if self._memory.state else "",
+            "host": "native" if self._hosting.leave is None else "reactor",
+            "trees": self.trees.method,
+            "config": self._settings.config,
+            "messages": self._settings.messages,
+        }
 
-    def _upgrade_if(self, can: bool) -> None:  # noqa: FBT001 - an answer
+    def shut_down(self, within: float | None) -> None:
+        """Have the host stop everything and end; in the loop's next turn, so that a client may be answered before."""
+        if self._supervisor.closing and within is not None:
+            self._supervisor.hurry(within)
+        else:
+            if within is not None:
+                self._stop_budget = within if self._stop_budget is None else min(within, self._stop_budget)
+            self._loop.call_at(self._loop.now(), self._hosting.end)
+
+    def upgrade(self, answer: Callable[[str], None] = lambda _: None) -> None:
+        """Become the version that is installed now, if that one can take over; every program goes on meanwhile.
+
+        ``answer`` is given why not, or nothing just before it happens.
+        """
+
+        def cannot(why: str) -> None:
+            self._say(f"cannot upgrade: {why}")
+            answer(f"cannot upgrade: {why}")
+
+        if self._supervisor.closing:
+            cannot("the colony is being shut down")
+        elif self._hosting.leave is not None:
+            answer("")
+            self._loop.call_at(self._loop.now(), self._hosting.leave)
+        elif self._memory.lock is None:
+            cannot("nothing is kept, so programs could not be taken over; see the first lines")
+        else:
+            try:
+                upgrading.ask(self._exits, lambda can: self._upgrade_if(answer, cannot, can=can))
+            except OSError as error:
+                cannot(f"{sys.executable!r} cannot be executed: {error.strerror}")
+
+    def _upgrade_if(self, answer: Callable[[str], None], cannot: Callable[[str], None], *, can: bool) -> None:
         if not can or self._memory.lock is None:
-            self._say("cannot upgrade: the version that is installed now cannot take over; this one goes on")
+            cannot("the version that is installed now cannot take over; this one goes on")
             return
         self._say("upgrading: every program goes on")
+        answer("")
         handed_over = {HANDED_OVER: self._memory.lock}
         if self._spawner.witness is not None:
             handed_over[kept_exits.VARIABLE] = self._spawner.witness.fd
+        handed_over |= self._control.hand_over()
         self._channels.keep(self._memory.partial)
         self._targets.close()
         self._listeners.hand_over()
@@ -245,6 +307,7 @@ class Colony:
     def leave(self) -> None:
         """Let go of the colony and leave every program running, for a successor."""
         self._door.close()
+        self._control.close()
         self._companions.close()
         self._child_signal.close()
         self._channels.keep(self._memory.partial)

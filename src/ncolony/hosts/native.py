@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
-from ncolony.hosts.colony import Colony
+from ncolony.hosts.colony import Colony, Hosting
 from ncolony.loop import Loop
 from ncolony.posix.console import Console
 from ncolony.posix.descriptors import open_standard
@@ -28,7 +29,8 @@ class Host:
         self._console = Console(self._loop)
         self._output: Console | None = None
         """Standard output, once a program's log goes there."""
-        self._colony = Colony(self._loop, settings, self._console.say, self)
+        hosting = Hosting(end=lambda: self._stop("a client"))
+        self._colony = Colony(self._loop, settings, self._console.say, self, hosting)
         self._colony.finish = self._finish
         self._caught: list[int] = []
         self._stopping = False
@@ -64,9 +66,13 @@ class Host:
 
     def _report_bug(self) -> None:
         """Say what went wrong in the supervisor itself, and go on: the programs have done nothing."""
-        from traceback import format_exc
+        try:
+            from traceback import format_exc
 
-        for line in ("a bug of NColony; it goes on, please report it", *format_exc().splitlines()):
+            lines = format_exc().splitlines()
+        except OSError:  # without a descriptor to read that module with
+            lines = [repr(sys.exc_info()[1])]
+        for line in ("a bug of NColony; it goes on, please report it", *lines):
             self._console.say(line)
 
     def _take_signals(self) -> None:
@@ -93,6 +99,10 @@ class Host:
                 self._console.say(f"{signal.Signals(number).name} once more: killing what has not stopped yet")
                 self._colony.hurry()
             else:
-                self._stopping = True
-                self._console.say(f"{signal.Signals(number).name}: stopping all programs")
-                self._colony.stop(self._loop.stop)
+                self._stop(signal.Signals(number).name)
+
+    def _stop(self, why: str) -> None:
+        if not self._stopping:
+            self._stopping = True
+            self._console.say(f"{why}: stopping all programs")
+            self._colony.stop(self._loop.stop)

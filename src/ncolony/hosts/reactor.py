@@ -21,7 +21,7 @@ from twisted.logger import Logger
 from twisted.python.usage import Options as UsageOptions
 
 from ncolony.core.errors import Taken
-from ncolony.hosts.colony import Colony
+from ncolony.hosts.colony import Colony, Hosting
 from ncolony.hosts.settings import OPTIONS, seconds, settings
 from ncolony.loop import Loop
 from ncolony.posix.console import readable
@@ -92,7 +92,9 @@ class ColonyService(Service):
         loop = Loop()
         self._bridge = Bridge(loop, reactor)
         try:
-            self._colony = Colony(loop, self._settings, self._say, self, self._leave, _is_anothers)
+            self._colony = Colony(
+                loop, self._settings, self._say, self, Hosting(reactor.stop, self._leave, _is_anothers)
+            )
         except Taken as error:
             sys.stderr.write(f"ncolony: {error}\n")
             raise SystemExit(2) from None

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
 
     from ncolony.core.logspec import Target
-    from ncolony.ports import Loop
+    from ncolony.ports import Loop, Take
     from ncolony.posix.keeping import Keeping
     from ncolony.posix.targets import Targets
 
@@ -39,13 +39,14 @@ if TYPE_CHECKING:
 class Channel:
     """The output of one slot, over all its runs."""
 
-    __slots__ = ("__weakref__", "_keeping", "_log", "_loop", "_origin", "_streams", "_targets")
+    __slots__ = ("__weakref__", "_keeping", "_log", "_loop", "_origin", "_streams", "_takers", "_targets")
 
     def __init__(self, loop: Loop, targets: Targets, slot: Slot, log: LogSpec, keeping: Keeping | None = None) -> None:
         """Read on ``loop``, and have it go where ``log`` says. See :meth:`begin`."""
         self._loop, self._targets, self._log, self._keeping = loop, targets, log, keeping
         self._origin = Origin(slot.program, slot.number, str(slot))
         self._streams: dict[str, Stream] = {}
+        self._takers: tuple[Take, ...] = ()
 
     def begin(self, taken: dict[str, int], rests: Rests) -> None:
         """Read the pipes that are ``taken`` over, and new ones beside them. Raises OSError.
@@ -126,6 +127,29 @@ class Channel:
         """What tells this slot from all others of its colony."""
         return f"{self._origin.program}:{self._origin.instance}"
 
+    def follow(self, wants: Callable[[str, int], bool], take: Take) -> None:
+        """Have somebody get the output as well, if this slot is wanted."""
+        if wants(self._origin.program, self._origin.instance):
+            self._takers += (take,)
+            self._tap()
+
+    def unfollow(self, take: Take) -> None:
+        """Let somebody get it no more."""
+        if take in self._takers:
+            self._takers = tuple(one for one in self._takers if one != take)
+            self._tap()
+
+    def _tap(self) -> None:
+        for name, stream in self._streams.items():
+            stream.pump.tap = self._hand_to(name) if self._takers else None
+
+    def _hand_to(self, name: str) -> Callable[[bytes], None]:
+        def hand(data: bytes) -> None:
+            for take in self._takers:
+                take(self._origin.program, self._origin.instance, name, data)
+
+        return hand
+
     def drain(self) -> None:
         """Take in all that a process wrote before it ended, its unfinished last line too."""
         for stream in self._streams.values():
@@ -176,6 +200,8 @@ class Channel:
             stream.close()
             raise
         self._streams[name] = stream
+        if self._takers:
+            self._tap()
 
     def _warn(self, names: Sequence[str]) -> None:
         """Say what stands against the targets, as far as can be told beforehand."""
@@ -202,6 +228,7 @@ class PipeChannels:
         """
         self._loop, self._targets, self._keeping = loop, targets, keeping
         self._made: WeakSet[Channel] = WeakSet()
+        self._followers: list[tuple[Callable[[str, int], bool], Take]] = []
         self._partial = _load(partial)
         self._kept = dict(kept or {})
         if keeping is not None:
@@ -232,6 +259,21 @@ class PipeChannels:
             if program not in described:
                 self.open(Slot(program, int(number))).close()
 
+    def follow(self, wants: Callable[[str, int], bool], take: Take) -> Callable[[], None]:
+        """Have somebody get the output of slots as well (the Outputs port). Returns what ends it."""
+        follower = (wants, take)
+        self._followers.append(follower)
+        for channel in list(self._made):
+            channel.follow(wants, take)
+
+        def end() -> None:
+            if follower in self._followers:
+                self._followers.remove(follower)
+                for channel in list(self._made):
+                    channel.unfollow(take)
+
+        return end
+
     def open(self, slot: Slot, log: LogSpec = LogSpec(), pid: int | None = None) -> Channel:  # noqa: B008 - frozen
         """Make the channel of a slot: of the pipes that were kept, or those of the live process ``pid``, or new ones.
 
@@ -249,6 +291,8 @@ class PipeChannels:
                 os.close(fd)
             raise
         self._made.add(channel)
+        for follower in self._followers:
+            channel.follow(*follower)
         if channel.streams != kept.keys():
             channel.keep()
         return channel

@@ -87,7 +87,7 @@ def last_lines(data: bytes, count: int) -> list[bytes]:
 class Pump:
     """One stream of one slot, over all its runs."""
 
-    __slots__ = ("_file", "_loop", "_pipe", "_recent", "_targets", "_watching", "ear", "moved")
+    __slots__ = ("_file", "_loop", "_pipe", "_recent", "_targets", "_watching", "ear", "moved", "tap")
 
     def __init__(self, loop: Loop, pipe: int, targets: Sequence[Target]) -> None:
         """Read ``pipe``, which never waits, whenever there is something in it."""
@@ -100,6 +100,8 @@ class Pump:
         self._recent: Recent | None = None  # nothing for a thousand programs that are silent
         self._targets: Sequence[Target] = ()
         self._file: FileTarget | None = None
+        self.tap: Callable[[bytes], None] | None = None
+        """Gets what goes by as well, and nothing at all (``b""``) where a process has ended."""
         self.retarget(targets)
 
     def retarget(self, targets: Sequence[Target]) -> None:
@@ -133,6 +135,8 @@ class Pump:
             done += moved
         for target in self._targets:
             target.flush()
+        if self.tap is not None:
+            self.tap(b"")
 
     def close(self) -> None:
         """Drain, and give everything but the pipe back."""
@@ -165,7 +169,7 @@ class Pump:
     def _carry(self) -> int:
         file = self._file
         try:
-            if file is not None and self.ear is None and len(self._targets) == 1 and file.splices:
+            if file is not None and self.ear is None and self.tap is None and len(self._targets) == 1 and file.splices:
                 return file.take(self._pipe)
             data = os.read(self._pipe, CHUNK)
         except BlockingIOError:
@@ -174,6 +178,8 @@ class Pump:
             if self._recent is None:
                 self._recent = Recent()
             self._recent.add(data)
+        if self.tap is not None:
+            self.tap(data)
         for target in self._targets:
             target.write(data)
         if self.ear is not None and self.ear(data):

@@ -1,0 +1,155 @@
+"""The verbs that change something: what is asked of the supervisor, and when the answer comes."""
+
+from __future__ import annotations
+
+import os
+
+from ncolony.control.effects import Goal, Wait
+from ncolony.control.messages import Failure
+from ncolony.control.protocol import FAILED, REFUSED
+from ncolony.control.status import targets_of
+from ncolony.control.targets import numbers
+from ncolony.control.verbs import needed
+from ncolony.core.outcome import signal_name
+from ncolony.core.program import PROCESS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ncolony.control.calls import Call, World
+    from ncolony.core.program import Program
+    from ncolony.core.snapshot import InstanceView
+
+    Ask = Callable[[str, int | None], None]
+    Aim = Callable[[InstanceView, int], Goal]
+
+LIVES = ("starting", "running")
+BY = "asked for over the control socket"
+
+
+def start(world: World, call: Call) -> None:
+    """Have programs running."""
+
+    def aim(view: InstanceView, of: int) -> Goal:
+        return Goal(view, of, up=True, already=view.state == "running")
+
+    def ask(name: str, number: int | None) -> None:
+        for one in world.supervisor.snapshot(name):
+            # One that lives is what is wanted: to ask again would only be refused, and told in the log.
+            if number in (None, one.number) and one.state not in LIVES:
+                world.supervisor.start(name, one.number, _why(call))
+
+    _command(world, call, aim, ask)
+
+
+def stop(world: World, call: Call) -> None:
+    """Have programs stopped."""
+    hold = call.arguments.get("hold", True) is True
+
+    def aim(view: InstanceView, of: int) -> Goal:
+        return Goal(view, of, up=False, already=view.state == "stopped")
+
+    def ask(name: str, number: int | None) -> None:
+        for one in world.supervisor.snapshot(name):
+            if number in (None, one.number) and (one.state != "stopped" or one.held != hold):
+                world.supervisor.stop(name, one.number, _why(call), hold=hold)
+
+    _command(world, call, aim, ask)
+
+
+def restart(world: World, call: Call) -> None:
+    """Have programs running in new processes."""
+
+    def aim(view: InstanceView, of: int) -> Goal:
+        return Goal(view, of, up=True, run=view.run if view.state == "spawning" else view.run + 1)
+
+    def ask(name: str, number: int | None) -> None:
+        world.supervisor.restart(name, number=number, why=_why(call))
+
+    _command(world, call, aim, ask)
+
+
+def signal(world: World, call: Call) -> None:
+    """Send programs a signal."""
+    number, scope = needed(call, "signal"), call.arguments.get("scope", PROCESS)
+    assert isinstance(number, int)  # noqa: S101 - their readers have seen to it
+    assert isinstance(scope, str)  # noqa: S101
+    targets = targets_of(world, call, reading=False)
+    sent = 0
+    for name, chosen in targets.items():
+        for one in [None] if chosen is None else sorted(chosen):
+            sent += world.supervisor.signal(name, number, scope, one)
+    if sent:
+        call.succeed(sent=sent)
+    else:
+        call.fail(FAILED, f"cannot send {signal_name(number)}: none of them has a process; start it first", sent=0)
+
+
+def upgrade(world: World, call: Call) -> None:
+    """Become the version that is installed now."""
+    if call.wait is None:
+        call.succeed(pid=os.getpid())
+
+    def answer(why_not: str) -> None:
+        if call.wait is None:
+            return
+        if why_not:
+            call.fail(FAILED, why_not)
+        else:
+            call.succeed(pid=os.getpid())
+
+    world.upgrade(answer)
+
+
+def shut_down(world: World, call: Call) -> None:
+    """Stop everything and end."""
+    within = call.arguments.get("within")
+    if call.wait is None:
+        call.succeed(pid=os.getpid())
+    else:
+        world.farewells.append(call)
+        call.keep(lambda: world.farewells.remove(call))
+    world.shut_down(within if isinstance(within, float) else None)
+
+
+def _command(world: World, call: Call, aim: Aim, ask: Ask) -> None:
+    """Ask for something of all instances that are meant, and answer when it is there."""
+    if world.supervisor.closing:
+        raise Failure(REFUSED, f"cannot {call.verb}: the colony is being shut down; what runs is being stopped")
+    targets = targets_of(world, call, reading=False)
+    programs = [world.supervisor.programs[name] for name in targets]
+    goals = [goal for program in programs for goal in _goals(world, program, set(numbers(program, targets)), aim)]
+    wait = None if call.wait is None else Wait(world, call, goals)
+    if wait is None:
+        call.succeed(instances=[_asked(goal) for goal in goals])
+    for name, chosen in targets.items():
+        for number in [None] if chosen is None else sorted(chosen):
+            ask(name, number)
+    if wait is not None and call.wait is not None:
+        wait.begin(call.wait + (_their_own_time(programs) if call.patient else 0.0))
+
+
+def _goals(world: World, program: Program, wanted: set[int], aim: Aim) -> list[Goal]:
+    return [aim(one, program.instances) for one in world.supervisor.snapshot(program.name) if one.number in wanted]
+
+
+def _asked(goal: Goal) -> dict[str, object]:
+    view = goal.view
+    return {"name": view.program, "number": view.number, "of": goal.of, "state": view.state, "pid": view.pid,
+            "run": view.run, "already": goal.already, "error": None}  # fmt: skip
+
+
+def _their_own_time(programs: list[Program]) -> float:
+    """Return how long the slowest of the programs may take to stop and to become ready."""
+    times = [0.0]
+    for program in programs:
+        rule = program.ready
+        ready = 0.0 if rule is None else rule.timeout if rule.after is None else rule.after
+        times.append(program.stop.timeout + ready)
+    return max(times)
+
+
+def _why(call: Call) -> str:
+    why = call.arguments.get("why")
+    return why if isinstance(why, str) and why else BY

@@ -1,0 +1,183 @@
+"""What a colony remembers for those who ask later: its last events, and of every slot a few facts that are no state.
+
+It looks on all the time, so each event costs one tuple; only who asks pays for text. Memory is bounded: of 4096 events,
+and of the slots that there are.
+"""
+
+from __future__ import annotations
+
+from time import time
+
+from ncolony.core import events
+from ncolony.core.outcome import in_words
+from ncolony.core.states import (
+    STATES,
+    Ended,
+    Restart,
+    Running,
+    Spawned,
+    Start,
+    Starting,
+    Stop,
+    Stopped,
+    name_of,
+    pid_of,
+)
+from ncolony.posix.processes import TICKS, ticks_now
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from ncolony.core.events import Event, InstanceChanged, InstanceTakenOver, Slot
+    from ncolony.ports import Loop
+
+    Entry = tuple[float, str, str, int, int, str | None, tuple[object, ...]]
+    """When (wall clock), kind, program, instance, of how many, the line in the log, and by kind what else."""
+
+    class Follower(Protocol):
+        """Somebody who wants to hear of events."""
+
+        def wake(self) -> None:
+            """Take note that there are more."""
+
+
+SIZE = 4096
+STATE, TAKEN_OVER, WARNING, REFUSED, COLONY = "state", "taken-over", "warning", "refused", "colony"
+_NAMES = {state: state.__name__.lower() for state in STATES}  # one text each, not one an event
+
+
+class Facts:
+    """What is remembered of one slot."""
+
+    __slots__ = ("born", "last_end", "leaving", "restarts", "since", "stopped", "unbidden")
+
+    def __init__(self, since: float) -> None:
+        """Begin with nothing known."""
+        self.since = since
+        """When it came into its state, by the wall clock."""
+        self.born = since
+        """When its process came to life, by the loop's clock."""
+        self.restarts = 0
+        self.last_end: tuple[int | None, str, float, float] | None = None
+        """Status, words, when (wall clock), and how long it had run."""
+        self.unbidden = False
+        """The last run ended by itself, and nobody has given a command since."""
+        self.stopped = self.leaving = False
+
+
+class Story:
+    """The memory of one colony (an Observer), for as long as this supervisor runs."""
+
+    def __init__(self, loop: Loop) -> None:
+        """Begin with nothing."""
+        self._loop = loop
+        self.began = time()
+        """By the wall clock."""
+        self.last = 0
+        """The number of the last event; the first is 1."""
+        self._ring: list[Entry] = [(0.0, "", "", 0, 0, None, ())]  # event N is at N % SIZE; there is no event 0
+        self._facts: dict[str, dict[int, Facts]] = {}
+        self.followers: dict[Follower, None] = {}
+        """Who is to be woken after events."""
+        self.texts: dict[int, str] = {}
+        """Events that were put into words, for all who want the same."""
+        self._calling = False
+
+    def tell(self, event: Event, line: str | None) -> None:
+        """Take note of an event, and of the line that people were told."""
+        if isinstance(event, events.InstanceChanged):
+            self._changed(event, line)
+        elif isinstance(event, events.InstanceTakenOver):
+            self._taken_over(event, line)
+        elif isinstance(event, events.ProgramsChanged):
+            self._described(event)
+            self._add(event.kind, event.name, line)
+        elif isinstance(event, events.ColonyDescribed):
+            self._add(COLONY, "", line)
+        elif isinstance(event, events.Warned):
+            self._add_of(WARNING, event.slot, line)
+        elif isinstance(event, events.CommandRefused):
+            self._add_of(REFUSED, event.slot, line, type(event.given).__name__.lower())
+
+    def first(self) -> int:
+        """Return the number of the oldest event that is known; one more than the last where none is."""
+        return max(1, self.last - SIZE + 1)
+
+    def event(self, number: int) -> Entry:
+        """Return an event that is known."""
+        return self._ring[number % SIZE]
+
+    def facts(self, program: str, number: int) -> Facts:
+        """Return what is known of a slot."""
+        found = self._facts.get(program, {}).get(number)
+        return Facts(self.began) if found is None else found
+
+    def _add(self, kind: str, program: str, line: str | None) -> None:
+        self._keep((time(), kind, program, 0, 0, line, ()))
+
+    def _add_of(self, kind: str, slot: Slot, line: str | None, *more: object) -> None:
+        self._keep((time(), kind, slot.program, slot.number, slot.of, line, more))
+
+    def _keep(self, entry: Entry) -> None:
+        self.last += 1
+        if self.last < SIZE:
+            self._ring.append(entry)
+        else:
+            self._ring[self.last % SIZE] = entry
+        if self.followers and not self._calling:  # later: this is in the middle of a change, and more may come
+            self._calling = True
+            self._loop.call_at(self._loop.now(), self._call)
+
+    def _call(self) -> None:
+        self._calling = False
+        for follower in list(self.followers):
+            follower.wake()
+
+    def _changed(self, event: InstanceChanged, line: str | None) -> None:
+        before, after, given, slot = event.before, event.after, event.given, event.slot
+        wall = time()
+        by_number = self._facts.setdefault(slot.program, {})
+        facts = by_number.get(slot.number)
+        if facts is None:
+            facts = by_number[slot.number] = Facts(wall)
+        facts.since = wall
+        status = None
+        if isinstance(given, Ended):
+            ran_for = event.at - facts.born
+            status = given.status
+            facts.last_end = (status, in_words(status, core=given.core), wall, ran_for)
+            facts.unbidden = isinstance(before.state, Running | Starting)
+        elif isinstance(given, Spawned):
+            facts.born = event.at
+            facts.restarts += facts.unbidden
+            facts.unbidden = False
+        elif isinstance(given, Start | Stop | Restart):
+            facts.unbidden = False
+        facts.stopped = isinstance(after.state, Stopped)
+        if facts.stopped and (facts.leaving or slot.number > slot.of):
+            self._forget(slot.program, slot.number)
+        self._keep((wall, STATE, slot.program, slot.number, slot.of, line, (
+            _NAMES[type(before.state)], _NAMES[type(after.state)], type(given).__name__.lower(), after.want,
+            after.held, pid_of(after.state), after.run, after.attempt, status,
+        )))  # fmt: skip
+
+    def _taken_over(self, event: InstanceTakenOver, line: str | None) -> None:
+        slot, state = event.slot, event.instance.state
+        facts = self._facts.setdefault(slot.program, {})[slot.number] = Facts(time())
+        facts.born = self._loop.now() - ((ticks_now() - event.born) / TICKS if event.born else 0.0)
+        facts.stopped = isinstance(state, Stopped)
+        self._add_of(TAKEN_OVER, slot, line, name_of(state), pid_of(state), event.instance.run)
+
+    def _described(self, event: events.ProgramsChanged) -> None:
+        leaving = event.kind == events.PROGRAM_REMOVED
+        for number, facts in list(self._facts.get(event.name, {}).items()):
+            facts.leaving = leaving
+            if leaving and facts.stopped:
+                self._forget(event.name, number)
+
+    def _forget(self, program: str, number: int) -> None:
+        by_number = self._facts[program]
+        del by_number[number]
+        if not by_number:
+            del self._facts[program]

@@ -1,0 +1,214 @@
+"""The verbs of the control socket: who may use them, what they take, and where they are served.
+
+A verb is one line in :data:`VERBS`. What serves it is a function of the world and a call (see calls.py), imported when
+it is first asked for; it answers the call, keeps it, or raises :class:`~ncolony.control.messages.Failure` or one of
+core/errors.py, which becomes the answer.
+"""
+
+from __future__ import annotations
+
+from ncolony.control.messages import Failure
+from ncolony.control.protocol import FAILED, REFUSED, USAGE
+from ncolony.core.parse import shown
+from ncolony.core.program import GROUP, PROCESS, TREE
+from ncolony.core.readers import (
+    Key,
+    Mismatch,
+    a_count,
+    a_duration,
+    a_flag,
+    a_full_text,
+    a_signal,
+    a_text,
+    each,
+    one_of,
+)
+from ncolony.core.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ncolony.control.calls import Call, World
+
+    Serve = Callable[[World, Call], None]
+
+MAX_NAMES = 1000
+MAX_NAME = 500
+MAX_WHY = 200
+MAX_LINES = 10_000
+
+
+@record
+class Verb:
+    """One verb."""
+
+    serve: Serve
+    takes: tuple[Key, ...] = ()
+    reads: bool = False
+    """It changes nothing, so readers may use it."""
+
+
+# Arguments --------------------------------------------------------------------------------------------------------
+
+
+def _a_name(value: object) -> str:
+    text = a_full_text(value)
+    if len(text) > MAX_NAME:
+        raise Mismatch(f"at most {MAX_NAME} characters", found=f"{len(text)} characters")
+    return text
+
+
+def _names(value: object) -> tuple[str, ...]:
+    if isinstance(value, list) and len(value) > MAX_NAMES:
+        raise Mismatch(f"at most {MAX_NAMES} names", found=f"{len(value)} names")
+    return tuple(each(_a_name, value, "the name of a program"))
+
+
+def _a_reason(value: object) -> str:
+    text = a_text(value)
+    if len(text) > MAX_WHY or not text.isprintable():
+        raise Mismatch
+    return text
+
+
+def _a_number_of_lines(value: object) -> int:
+    return a_count(value, 0, MAX_LINES)
+
+
+def _since(value: object) -> int | None:
+    return None if value == "now" else a_count(value, 0, 2**53)
+
+
+def _anything(value: object) -> object:
+    return value
+
+
+WHAT = (
+    Key("names", _names, 'a list of names, like ["web", "db:2", "@public"]', "none", "What is meant."),
+    Key("all", a_flag, "true or false", "false", "Every program is meant."),
+)
+WHY = Key("why", _a_reason, f"at most {MAX_WHY} printable characters", "none", "A reason, for the log.")
+HOLD = Key("hold", a_flag, "true or false", "true", "It stays stopped until it is started by hand.")
+SIGNAL = Key("signal", a_signal, 'a signal, like "HUP" or 1', "none: it has to be given", "What to send.")
+SCOPE = Key("scope", one_of(TREE, GROUP, PROCESS), '"process", "group" or "tree"', PROCESS, "Who gets it.")
+FOLLOW = Key("follow", a_flag, "true or false", "as the verb has it", "Go on with what comes.")
+LINES = Key("lines", _a_number_of_lines, f"a whole number up to {MAX_LINES}", "10", "How many of the last lines.")
+STREAM = Key("stream", one_of("stdout", "stderr"), '"stdout" or "stderr"', "both", "Which output.")
+SINCE = Key("since", _since, 'the number of an event, or "now"', "now", "The last event that is known already.")
+REQUEST = Key("request", _anything, "the id of a request", "null", "Which request is called off.")
+WITHIN = Key("within", a_duration, "a time in seconds", "none", "After this, SIGKILL.")
+NAME = Key("name", _a_name, "the name of a program", "none: it has to be given", "Who gets it.")
+TEXT = Key("text", a_text, "text", "none: it has to be given", "What it reads.")
+INSTANCES = Key("instances", _anything, "a whole number", "none", "How many there should be.")
+
+# Verbs ------------------------------------------------------------------------------------------------------------
+
+
+def _ping(_: World, call: Call) -> None:
+    call.succeed()
+
+
+def _status(world: World, call: Call) -> None:
+    from ncolony.control.status import status
+
+    status(world, call)
+
+
+def _start(world: World, call: Call) -> None:
+    from ncolony.control.commands import start
+
+    start(world, call)
+
+
+def _stop(world: World, call: Call) -> None:
+    from ncolony.control.commands import stop
+
+    stop(world, call)
+
+
+def _restart(world: World, call: Call) -> None:
+    from ncolony.control.commands import restart
+
+    restart(world, call)
+
+
+def _signal(world: World, call: Call) -> None:
+    from ncolony.control.commands import signal
+
+    signal(world, call)
+
+
+def _logs(world: World, call: Call) -> None:
+    from ncolony.control.logs import logs
+
+    logs(world, call)
+
+
+def _events(world: World, call: Call) -> None:
+    from ncolony.control.following import follow
+
+    follow(world, call)
+
+
+def _cancel(_: World, call: Call) -> None:
+    from ncolony.control.messages import encode
+
+    others = call.others(encode(call.arguments.get("request")))
+    for other in others:
+        other.cancel()
+    call.succeed(cancelled=len(others))
+
+
+def _upgrade(world: World, call: Call) -> None:
+    from ncolony.control.commands import upgrade
+
+    upgrade(world, call)
+
+
+def _shutdown(world: World, call: Call) -> None:
+    from ncolony.control.commands import shut_down
+
+    shut_down(world, call)
+
+
+def _scale(_: World, call: Call) -> None:
+    names = call.arguments.get("names")
+    name = names[0] if isinstance(names, tuple) and names else "NAME"
+    wanted = f'set "instances" in conf/{name}, or use `ncolony scale`, which does'
+    raise Failure(REFUSED, f"cannot scale over the control socket: the files say how many there are; {wanted}")
+
+
+def _not_yet(_: World, call: Call) -> None:
+    raise Failure(FAILED, f"cannot {call.verb}: not there yet in this version of NColony")
+
+
+VERBS: dict[str, Verb] = {
+    "ping": Verb(_ping, reads=True),
+    "status": Verb(_status, WHAT, reads=True),
+    "start": Verb(_start, (*WHAT, WHY)),
+    "stop": Verb(_stop, (*WHAT, WHY, HOLD)),
+    "restart": Verb(_restart, (*WHAT, WHY)),
+    "reload": Verb(_not_yet, WHAT),
+    "signal": Verb(_signal, (*WHAT, SIGNAL, SCOPE)),
+    "scale": Verb(_scale, (*WHAT, INSTANCES)),
+    "send": Verb(_not_yet, (NAME, TEXT)),
+    "logs": Verb(_logs, (*WHAT, LINES, STREAM, FOLLOW), reads=True),
+    "events": Verb(_events, (*WHAT, SINCE, FOLLOW), reads=True),
+    "why": Verb(_not_yet, WHAT, reads=True),
+    "check": Verb(_not_yet, WHAT, reads=True),
+    "plan": Verb(_not_yet, WHAT, reads=True),
+    "apply": Verb(_not_yet, WHAT),
+    "health": Verb(_not_yet, WHAT, reads=True),
+    "metrics": Verb(_not_yet, reads=True),
+    "cancel": Verb(_cancel, (REQUEST,), reads=True),
+    "upgrade": Verb(_upgrade),
+    "shutdown": Verb(_shutdown, (WITHIN,)),
+}
+
+
+def needed(call: Call, name: str) -> object:
+    """Return an argument that has to be there. Raises :class:`Failure`."""
+    if name not in call.arguments:
+        raise Failure(USAGE, f"cannot {call.verb}: {name}: found no such argument, wanted {shown(name)} to be given")
+    return call.arguments[name]
