@@ -254,6 +254,9 @@ class RunningColony:
         machine has many of them.
         """
         self.here()
+        return self._with_marks(name)
+
+    def _with_marks(self, name=None):
         found = []
         for pid in self._children():
             environment = environment_of(pid)
@@ -331,7 +334,7 @@ class RunningColony:
         """Stop what still runs. Fail where a process is left behind, or the host met a bug of ours."""
         problems = []
         if self.process is not None:
-            self.pids()  # their marks
+            self._with_marks()
             problems += self._end_host()
         left = with_environment([self.mark.encode(), *(f"NCOLONY_RUN={run}/".encode() for run in self._runs)])
         for pid in left:
