@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncolony.core.needs import cycle_through, dependents, in_words, problems, start_order, stopped_before
-from ncolony.core.program import DONE, TRANSIENT, Need, Program, RestartPolicy
+from ncolony.core.needs import cycle_through, dependents, in_words, problems, standing, start_order, stopped_before
+from ncolony.core.program import DONE, READY, STARTED, TRANSIENT, Need, Program, RestartPolicy
+from ncolony.core.snapshot import view
+from ncolony.core.states import Backoff, Exited, Fatal, Instance, Running, Stopped
+
+if TYPE_CHECKING:
+    from ncolony.core.states import State
 
 NEVER_DONE = (
     'needs.setup: found "done" of "setup", which is permanent: it is started again after every end, '
@@ -110,3 +116,20 @@ def reaches_a_cycle(programs: dict[str, Program], name: str) -> bool:
     for here in seen:
         seen += [need.program for need in programs[here].needs if need.program not in seen]
     return any(cycle_through(programs, one) for one in seen)
+
+
+@pytest.mark.parametrize(
+    ("state", "condition", "words"),
+    [
+        (Fatal("no such file"), READY, "is fatal: no such file"),
+        (Exited(3), DONE, "exited with status 3, and is left so"),
+        (Exited(None), READY, "ended (its exit status is not known), and is left so"),
+        (Running(2, 0.0), DONE, "is permanent, and never done"),
+        (Running(2, 0.0), READY, "has only just been started"),
+        (Backoff(1.0), STARTED, "is backoff"),
+        (Stopped(), READY, "is stopped"),
+    ],
+)
+def test_why_it_is_not_so_is_said(state: State, condition: str, words: str) -> None:
+    """Whoever asks why a program does not start hears of the one that has to be mended."""
+    assert standing(view("db", 1, Instance(state)), Program("db", ("db",)), condition) == words

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ncolony.core.colonyspec import ColonySpec
 from ncolony.core.events import (
     PROGRAM_ADDED,
     PROGRAM_CHANGED,
     PROGRAM_REMOVED,
+    AllDescribed,
+    ColonyDescribed,
     CommandRefused,
     InstanceChanged,
     InstanceTakenOver,
@@ -32,6 +35,7 @@ from ncolony.core.states import (
     Fatal,
     Instance,
     Killing,
+    Outdated,
     Ready,
     Restart,
     Running,
@@ -91,6 +95,20 @@ def changed(
         (
             changed(Running(100, 11.0), Ended(1, 1), Fatal("x"), attempt=1),
             "web exited with status 1 after 1 s; given up after 1 attempt",
+        ),
+        (
+            InstanceChanged(
+                WEB,
+                Instance(Running(100, 0.0), UP),
+                Instance(Fatal("exited with status 1; had been restarted 1 time within 60 s"), UP, recent=(1.0, NOW)),
+                Ended(1, 1),
+                NOW,
+            ),
+            "web exited with status 1 after 12 s; given up: had been restarted 1 time within 60 s",
+        ),
+        (
+            changed(Running(100, 0.0), Outdated(1, "db is ready no more"), Stopping(100, 17.0)),
+            "web is being stopped (db is ready no more)",
         ),
         (changed(Stopping(100, 20.0), Ended(1, -SIGTERM), Stopped(), want=DOWN), "web was killed by SIGTERM; stopped"),
         (changed(Stopping(100, 20.0), Ended(1, 0), Spawning(NOW)), "web exited with status 0; starting again"),
@@ -169,6 +187,8 @@ def test_what_people_should_hear_is_one_sentence(event: object, line: str) -> No
         changed(Killing(100, 20.0), Stop(), Killing(100, 20.0), want=DOWN),
         ProgramsChanged(PROGRAM_ADDED, "web", Program("web", ("web",))),
         ProgramsChanged(PROGRAM_CHANGED, "web", Program("web", ("web",))),
+        ColonyDescribed(ColonySpec()),
+        AllDescribed(),
     ],
 )
 def test_what_is_no_news_is_not_told(event: object) -> None:

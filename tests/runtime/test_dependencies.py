@@ -108,6 +108,7 @@ def test_a_failed_end_is_not_done(stage):
     stage.loop.advance(60)
     assert stage.state_of("web") == "waiting"
     assert stage.why("web") == "setup to be done: setup exited with status 3, and is left so"
+    assert stage.said == ["setup exited with status 3, and is left so; web cannot start until it is done"]
     stage.spawner.acts[("setup",)] = Act(status=0, after=1.0)
     stage.supervisor.restart("setup")
     stage.loop.advance(1)
@@ -135,10 +136,25 @@ def test_a_need_that_gave_up_is_named_with_its_reason(stage):
     stage.spawner.acts[("db",)] = Act(status=1)
     stage.apply(program("db", restart=RestartPolicy(attempts=1)), needing(db="ready"))
     assert stage.why("web") == "db to be ready: db is fatal: exited with status 1"
+    assert stage.said == ["db is fatal: exited with status 1; web cannot start until it is ready"]
     del stage.spawner.acts["db",]
     stage.supervisor.restart("db")
     stage.loop.advance(STEADY)
     assert stage.state_of("web") == "running"
+
+
+def test_of_many_that_cannot_start_some_are_named(stage):
+    """A line has an end."""
+    stage.spawner.acts[("db",)] = Act(status=0, after=5.0)
+    names = [f"p{number:02}" for number in range(12)]
+    stage.apply(
+        program("db", restart=ONCE), needing("other", db="done"), *(needing(name, db="ready") for name in names)
+    )
+    stage.loop.advance(6)
+    (line,) = stage.said
+    some = ", ".join(names[:10])
+    assert line == f"db exited with status 0, and is left so; {some} and 2 more cannot start until it is ready"
+    assert stage.state_of("other") == "running"
 
 
 def test_all_that_is_missing_is_told(stage):

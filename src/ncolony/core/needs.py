@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
 
+from ncolony.core import outcome
 from ncolony.core.names import nearest
 from ncolony.core.parse import Problem, shown
 from ncolony.core.program import DONE, PERMANENT
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from ncolony.core.program import Program
+    from ncolony.core.snapshot import InstanceView
 
 
 SHORT = 4  # letters; of such names, two that differ in two are not like each other
@@ -117,3 +119,16 @@ def hint(programs: Mapping[str, Program], name: str) -> str:
     """Return the name that was probably meant, as an addition to a sentence; empty where there is none like it."""
     near = nearest(name, list(programs), 2 if len(name) > SHORT else 1)
     return f" (did you mean {near}?)" if near else ""
+
+
+def standing(seen: InstanceView, program: Program, condition: str) -> str:
+    """Say how an instance stands that does not fulfil a condition."""
+    if seen.state == "fatal":
+        return f"is fatal: {seen.why}"
+    if seen.state == "exited":
+        return f"{outcome.in_words(seen.status)}, and is left so"
+    if condition == DONE and program.restart.policy == PERMANENT:
+        return "is permanent, and never done"
+    if condition != DONE and seen.state == "running":
+        return "has only just been started"
+    return f"is {seen.state}"

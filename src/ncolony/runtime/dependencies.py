@@ -8,8 +8,7 @@ or once the condition holds again.
 from __future__ import annotations
 
 from ncolony.core import events, needs
-from ncolony.core.outcome import in_words
-from ncolony.core.program import DONE, IGNORE, PERMANENT, READY, RESTART, STARTED, STOP, Need
+from ncolony.core.program import DONE, IGNORE, READY, RESTART, STARTED, STOP, Need
 from ncolony.core.snapshot import view
 from ncolony.core.states import Outdated, Running, Spawning, Starting
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 STEADY = 0.25
 """Seconds that a process has to live where it does not say itself that it is ready: one that fails at once never counts
 as started."""
+MOST_NAMED = 10
 PATIENCE = 1.0
 """Seconds in which the file of a program that is needed may follow that of the one that needs it."""
 
@@ -199,6 +199,23 @@ class Dependencies:
             else:
                 known.good.discard(seen.number)
             self._follow(seen.program, known, lost=was and wanted and seen.number not in known.good)
+            if program is not None and wanted and seen.number not in known.good:
+                self._tell_of_last_end(seen, program, condition)
+
+    def _tell_of_last_end(self, seen: InstanceView, program: Program, condition: str) -> None:
+        """Say who cannot start because of an instance that will not come back by itself."""
+        if seen.state not in ("fatal", "exited") or self._supervisor.closing:
+            return
+        names = sorted(
+            name
+            for name in self._needed_by[seen.program]
+            if any((need.program, need.condition) == (seen.program, condition) for need in self._needs[name])
+        )
+        if names:
+            slot = events.Slot(seen.program, seen.number, program.instances)
+            more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+            words = f"{', '.join(names[:MOST_NAMED])}{more} cannot start until it is {condition}"
+            self._say(f"{slot} {needs.standing(seen, program, condition)}; {words}")
 
     def _look(self, name: str) -> None:
         """Look at all instances of a program: it was described anew, or time has passed."""
@@ -259,7 +276,7 @@ class Dependencies:
         for seen in self._supervisor.snapshot(need.program):
             if seen.number <= program.instances and seen.number not in good:
                 slot = events.Slot(need.program, seen.number, program.instances)
-                return f"{slot} {_standing(seen, program, need.condition)}"
+                return f"{slot} {needs.standing(seen, program, need.condition)}"
         return f"{need.program} is not there yet"
 
     # Runs -------------------------------------------------------------------------------------------------------------
@@ -308,16 +325,3 @@ class Dependencies:
                 why = f"{need.program} is {need.condition} {state}"
                 self._supervisor.learn(name, seen.number, Outdated(seen.run, why))
                 return
-
-
-def _standing(seen: InstanceView, program: Program, condition: str) -> str:
-    """Say how an instance stands that does not fulfil a condition."""
-    if seen.state == "fatal":
-        return f"is fatal: {seen.why}"
-    if seen.state == "exited":
-        return f"{in_words(seen.status)}, and is left so"
-    if condition == DONE and program.restart.policy == PERMANENT:
-        return "is permanent, and never done"
-    if condition != DONE and seen.state == "running":
-        return "has only just been started"
-    return f"is {seen.state}"
