@@ -255,13 +255,12 @@ BAD = {
     "hangs": (hangs(), "no whole answer within 0.4 s"),
     "hangs-in-head": (hangs(OK), "no whole answer within 0.4 s"),
     "hangs-in-body": (hangs(OK + b"Content-Length: 2\r\n\r\no"), "no whole answer within 0.4 s"),
-    "garbage": (says(b"\xff\x00\x1b[31m garbage\r\n\r\n" * 10), "bad: "),
-    "closes": (says(b""), "bad: "),
-    "breaks-off": (says(OK + b"Content-Length: 20\r\n\r\nok"), "broke off"),
-    "bad-chunks": (says(OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"), "bad: "),
-    "floods-a-line": (floods(b"", b"x" * 65536), "bad: "),
-    "floods-headers": (floods(OK, b"A: b\r\n" * 10000), "no answer in 65536 bytes"),
-    "floods-continues": (floods(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 3000), "no answer in 65536 bytes"),
+    "garbage": (says(b"\xff\x00\x1b[31m garbage\r\n\r\n" * 10), "the answer is no HTTP"),
+    "closes": (says(b""), "the connection was closed without an answer"),
+    "breaks-off": (says(OK + b"Content-Length: 20\r\n\r\nok"), "the answer breaks off"),
+    "floods-a-line": (floods(b"HTTP/1.1", b"x" * 65536), "no end of the head in 65536 bytes"),
+    "floods-headers": (floods(OK, b"A: b\r\n" * 10000), "no end of the head in 65536 bytes"),
+    "floods-continues": (floods(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 3000), "no end of the head in 65536 bytes"),
 }
 
 
@@ -295,7 +294,10 @@ def test_bad_servers_are_found_and_do_not_stop_the_others(scheduler, tmp_path, s
     messages.mkdir()
     all_servers = servers(GOOD | {name: act for name, (act, _) in BAD.items()})
     for name, server in all_servers.items():
-        describe(conf, name, server.port)
+        # However busy this machine is, those that answer shall do so in time.
+        seconds = 10 if name in GOOD else 0.4 if "hangs" in name else 2
+        more = {"period": seconds, "timeout": seconds}
+        describe(conf, name, server.port, **more)
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         port = nobody.getsockname()[1]
     describe(conf, "nobody", port)
@@ -304,8 +306,7 @@ def test_bad_servers_are_found_and_do_not_stop_the_others(scheduler, tmp_path, s
         f"--config={conf}", f"--messages={messages}", "--freq=0.1", program="ncolony-httpcheck"
     )  # fmt: skip
     for name, (_, why) in BAD.items():
-        checker.until(rf"^ncolony-httpcheck: {name}: http://127.0.0.1:\d+/ is bad: .*" if why == "bad: " else
-                      rf"^ncolony-httpcheck: {name}: http://127.0.0.1:\d+/ is bad: .*{why}")  # fmt: skip
+        checker.until(rf"^ncolony-httpcheck: {name}: http://127.0.0.1:\d+/ is bad: {why}")
         checker.until(rf"^ncolony-httpcheck: {name} was bad 2 times in a row: asked for its restart")
     checker.until(r"nobody: .* is bad: .*refused")
     checker.until("nobody was bad 2 times in a row")
@@ -314,15 +315,17 @@ def test_bad_servers_are_found_and_do_not_stop_the_others(scheduler, tmp_path, s
     while wanted != {*BAD, "nobody"} and time.monotonic() < end:
         wanted = {json.loads(path.read_text())["name"] for path in messages.glob("[!.]*")}
     assert wanted == {*BAD, "nobody"}
-    assert all(all_servers[name].connections >= 2 for name in GOOD)
+    assert all(all_servers[name].connections for name in GOOD)
     most = checker.descriptors() + len(all_servers)  # all may have a check under way just then
     so_far = len([line for line in checker.lines if "breaks-off was bad" in line])
-    checker.until("breaks-off was bad", times=so_far + 3)
+    checker.until("breaks-off was bad", times=so_far + 1)
     assert checker.descriptors() <= most
     assert checker.stop() < 5
     checker.until("cannot use .*broken.*ncolony.httpcheck.url: found 3")
     assert not [line for line in checker.lines if "Traceback" in line or "Unhandled" in line or "a bug" in line]
     assert not [line for line in checker.lines if "\x1b" in line]
+    # Neither Twisted nor a server writes into the log: it is for what happened.
+    assert not [line for line in checker.lines if "twisted.web" in line or "factory" in line]
 
 
 def test_names_are_looked_up_and_changes_count_at_once(scheduler, tmp_path, servers):

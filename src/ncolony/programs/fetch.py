@@ -1,7 +1,7 @@
 """Fetches a page to see whether its server is well. Whatever the server does, it takes bounded time and room.
 
-Good is an answer with a status below 500 that comes whole in time. So is the beginning of one that is too long: nobody
-reads it. Redirections are not followed: a server that sends us elsewhere is well.
+What is good, answer.py says. Not Twisted's own client of the web: that has no bound on heads, writes a line into the
+log for each interim answer, and knows how to do a hundred things that are not wanted here.
 """
 
 from __future__ import annotations
@@ -10,31 +10,26 @@ import sys
 from importlib.util import find_spec
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IStreamClientEndpoint
-from twisted.internet.protocol import Protocol, connectionDone
-from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
-from twisted.python.failure import Failure
-from twisted.web.client import URI, Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool, ResponseDone, ResponseFailed
-from twisted.web.http import PotentialDataLoss
-from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgentEndpointFactory
-from zope.interface import implementer
+from twisted.internet.error import ConnectionDone
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 
 import ncolony
 import twisted
+from ncolony.programs.answer import Answer
 
 if TYPE_CHECKING:
-    from twisted.internet.interfaces import IProtocol, IProtocolFactory, ITCPTransport
-    from twisted.web.iweb import IResponse
+    from urllib.parse import SplitResult
 
-ENOUGH = 65536  # bytes of an answer, headers and all
-FIRST_BAD_STATUS = 500
+    from twisted.internet.interfaces import IAddress, IStreamClientEndpoint, ITCPTransport
+    from twisted.python.failure import Failure
+
+PORTS = {"http": 80, "https": 443}
 MAX_WORDS = 200
 AGENT = f"NColony HTTP Check (NColony/{ncolony.__version__}, Twisted/{twisted.__version__}, Python {sys.version})"
-HEADERS = Headers({"User-Agent": [" ".join(AGENT.split())]})
 
 
 def can_https() -> bool:
@@ -42,58 +37,42 @@ def can_https() -> bool:
     return find_spec("OpenSSL") is not None and find_spec("service_identity") is not None
 
 
-def fetch(reactor: Any, url: str, timeout: float) -> Deferred[str]:  # noqa: ANN401 - five interfaces of Twisted's
+def fetch(reactor: Any, url: str, timeout: float) -> Deferred[str]:  # noqa: ANN401 - four interfaces of Twisted's
     """Fetch ``url``; the result is why that was bad, and empty where it was good. It can be cancelled."""
-    return _Fetch(reactor, url, timeout).result
+    return _Fetch(reactor, urlsplit(url), timeout).result
 
 
-@implementer(IAgentEndpointFactory)
-class _Fetch:
+class _Fetch(Protocol):
     """One fetch, over one connection."""
 
-    def __init__(self, reactor: Any, url: str, timeout: float) -> None:  # noqa: ANN401
+    def __init__(self, reactor: Any, url: SplitResult, timeout: float) -> None:  # noqa: ANN401
         self._reactor = reactor
-        self._connection: _Bounded | None = None
-        self._status = 0
-        self._over = False
+        self._request = _request(url)
+        self._answer = Answer()
+        self._over = self._open = False
         self.result: Deferred[str] = Deferred(lambda _: self._finish("cancelled"))
         self._deadline = reactor.callLater(timeout, self._late, f"no whole answer within {timeout:g} s")
-        agent = Agent.usingEndpointFactory(reactor, self, pool=HTTPConnectionPool(reactor, persistent=False))
-        self._request = maybeDeferred(agent.request, b"GET", url.encode("ascii"), HEADERS)
-        self._request.addCallbacks(self._head, self._failed)
+        self._connecting = _endpoint(reactor, url).connect(_OneConnection(self))
+        self._connecting.addErrback(lambda failure: self._finish(_words(failure)))
 
-    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
-        """Return where to connect to (for the agent)."""
-        host = uri.host.decode("ascii").strip("[]")
-        endpoint = _endpoint(self._reactor, host, uri.port)
-        if uri.scheme == b"https":
-            endpoint = wrapClientTLS(BrowserLikePolicyForHTTPS().creatorForNetloc(host.encode(), uri.port), endpoint)
-        return _BoundedEndpoint(endpoint, self)
+    def connectionMade(self) -> None:
+        """Ask for the page."""
+        self._open = True
+        if self._over:
+            cast("ITCPTransport", self.transport).abortConnection()
+            return
+        cast("ITCPTransport", self.transport).write(self._request)
 
-    def connected(self, connection: IProtocol) -> IProtocol:
-        """Take note of the connection; return what the agent wants for it."""
-        assert isinstance(connection, _Bounded)  # noqa: S101 - for the type checker
-        self._connection = connection
-        return connection.wrappedProtocol
+    def dataReceived(self, data: bytes) -> None:
+        """Take the answer."""
+        if not self._over and self._answer.take(data):
+            self._finish(self._answer.why())
 
-    def _head(self, response: IResponse) -> None:
-        self._status = response.code
-        response.deliverBody(_Rest(self))
-
-    def ended(self, reason: Failure) -> None:
-        """Take note of the end of the body."""
-        if not self._too_much() and not reason.check(ResponseDone, PotentialDataLoss):
-            self._finish(f"broke off: {_words(reason)}")
-        elif self._status >= FIRST_BAD_STATUS:
-            self._finish(f"status {self._status}")
-        else:
-            self._finish("")
-
-    def _failed(self, failure: Failure) -> None:
-        self._finish(f"no answer in {ENOUGH} bytes" if self._too_much() else _words(failure))
-
-    def _too_much(self) -> bool:
-        return self._connection is not None and self._connection.received > ENOUGH
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Take the end of it."""
+        self._open = False
+        why = self._answer.why()
+        self._finish(why if not why or reason.check(ConnectionDone) else f"{why}: {_words(reason)}")
 
     def _late(self, why: str) -> None:
         """Give up, after a turn of the reactor: where this process stood still, the answer may be there already."""
@@ -105,76 +84,53 @@ class _Fetch:
         self._over = True
         if self._deadline.active():
             self._deadline.cancel()
-        self._request.cancel()
-        if self._connection is not None:
-            self._connection.drop()
+        self._connecting.cancel()
+        if self._open:
+            cast("ITCPTransport", self.transport).abortConnection()
         self.result.callback(why)
 
 
-class _Rest(Protocol):
-    """Takes the body of an answer, and lets it go."""
+class _OneConnection(Factory):
+    """Hands out one protocol."""
 
-    def __init__(self, fetching: _Fetch) -> None:
-        self._fetching = fetching
+    noisy = False
 
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Tell the end of it."""
-        self._fetching.ended(reason)
+    def __init__(self, protocol: Protocol) -> None:
+        self._protocol = protocol
 
-
-class _Bounded(ProtocolWrapper):
-    """A connection that is dropped when it has brought enough."""
-
-    received = 0
-    _lost = False
-
-    def dataReceived(self, data: bytes) -> None:
-        """Pass on what comes."""
-        self.received += len(data)
-        if self.received > ENOUGH:
-            self.drop()
-        else:
-            super().dataReceived(data)
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Take note of the end."""
-        self._lost = True
-        super().connectionLost(reason)
-
-    def drop(self) -> None:
-        """Have no more to do with it."""
-        if not self._lost:
-            cast("ITCPTransport", self.transport).abortConnection()
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:  # noqa: ARG002 - Twisted's signature
+        """Hand it out."""
+        return self._protocol
 
 
-@implementer(IStreamClientEndpoint)
-class _BoundedEndpoint:
-    """Connects elsewhere, by connections that are bounded."""
-
-    def __init__(self, endpoint: IStreamClientEndpoint, fetching: _Fetch) -> None:
-        self._endpoint = endpoint
-        self._fetching = fetching
-
-    def connect(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
-        """Connect."""
-        bounded = WrappingFactory(factory)
-        bounded.protocol = _Bounded
-        bounded.noisy = False
-        return self._endpoint.connect(bounded).addCallback(self._fetching.connected)
+def _request(url: SplitResult) -> bytes:
+    target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    lines = (
+        f"GET {target} HTTP/1.1",
+        f"Host: {url.netloc}",
+        f"User-Agent: {' '.join(AGENT.split())}",
+        "Accept: */*",
+        "Connection: close",
+    )
+    return "".join(f"{line}\r\n" for line in (*lines, "")).encode("ascii")
 
 
-def _endpoint(reactor: Any, host: str, port: int) -> IStreamClientEndpoint:  # noqa: ANN401
+def _endpoint(reactor: Any, url: SplitResult) -> IStreamClientEndpoint:  # noqa: ANN401
+    host, port = cast("str", url.hostname), url.port or PORTS[url.scheme]
     try:
-        version = ip_address(host).version
+        # No thread to look an address up that is one.
+        kind: Any = TCP4ClientEndpoint if ip_address(host).version == 4 else TCP6ClientEndpoint  # noqa: PLR2004
     except ValueError:
-        return HostnameEndpoint(reactor, host, port)
-    # No thread to look an address up that is one.
-    return (TCP4ClientEndpoint if version == 4 else TCP6ClientEndpoint)(reactor, host, port)  # noqa: PLR2004
+        kind = HostnameEndpoint
+    endpoint: IStreamClientEndpoint = kind(reactor, host, port)
+    if url.scheme == "https":
+        from twisted.internet.ssl import optionsForClientTLS  # needs what not everybody has
+
+        endpoint = wrapClientTLS(optionsForClientTLS(host), endpoint)
+    return endpoint
 
 
 def _words(failure: Failure) -> str:
     """Say in few words that can be printed why there was no answer."""
-    while isinstance(failure.value, ResponseFailed) and failure.value.reasons:
-        failure = failure.value.reasons[0]
     words = " ".join(failure.getErrorMessage().split()).rstrip(".")
     return ascii(words)[1:-1][:MAX_WORDS] or type(failure.value).__name__

@@ -3,7 +3,7 @@
     python -m twisted ncolony-httpcheck --config=conf --messages=messages --freq=10
 
 Fetches the page of each program whose file has ``"ncolony.httpcheck": {"url", "period", "timeout", "grace",
-"maxBad"}``. When, and when there is a restart, httprules.py says; fetch.py, what is good. It is a program as others
+"maxBad"}``. When, and when there is a restart, httprules.py says; answer.py, what is good. It is a program as others
 are, and beats itself where its own file asks for it.
 """
 
