@@ -62,7 +62,7 @@ def test_add_replaces_a_program(places):
     [
         ({"env": ["FOO"]}, ['env: found "FOO"', "NAME=VALUE"]),
         ({"instances": 0}, ["instances: found 0", "a whole number"]),
-        ({"extras": {"health": {}}}, ["health", "not supported yet"]),
+        ({"extras": {"health": {}}}, ["health: found none of them", "exactly one of"]),
         ({"extras": {"args": ["x"]}}, ["args: found it twice"]),
         ({"uid": 1, "extras": {"uid": 1}}, ["uid: found it twice"]),
         ({"extras": {"x": float("nan")}}, ["NaN"]),
