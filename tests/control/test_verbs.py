@@ -6,7 +6,8 @@ import signal
 import pytest
 
 from ncolony.control.verbs import VERBS, Verb
-from ncolony.core.program import ReadyRule, RestartPolicy, StopPolicy
+from ncolony.core.program import Need, ReadyRule, RestartPolicy, StopPolicy
+from ncolony.runtime.dependencies import Dependencies
 from ncolony.testing import Act
 from tests.control.conftest import program
 
@@ -99,6 +100,22 @@ def test_stop_is_answered_when_it_is_stopped(house):
     assert caller.ask("status")["instances"][0]["held"] is True
     again = caller.ask("stop", names=["web"])
     assert again["instances"][0]["already"] is True
+
+
+def test_several_are_stopped_in_order_of_their_needs(house):
+    """What needs a database still has it while it stops; the answer comes when both are down."""
+    house.supervisor.observe(Dependencies(house.loop, house.supervisor, house.said.append))
+    house.spawner.acts["web",] = Act(ignores=frozenset({signal.SIGTERM}))
+    house.apply(program("db"), program("web", needs=(Need("db"),)))
+    house.loop.advance(1)
+    caller = house.caller()
+    caller.send({"verb": "stop", "all": True, "id": 1})
+    house.loop.advance(4)
+    assert house.states == {("db", 1): "running", ("web", 1): "stopping"}
+    assert caller.lines() == []
+    house.loop.advance(2)
+    (answer,) = caller.lines()
+    assert (answer["ok"], states(answer)) == (True, {("db", 1): "stopped", ("web", 1): "stopped"})
 
 
 def test_without_waiting_the_answer_comes_at_once(house):

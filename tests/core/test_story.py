@@ -30,6 +30,7 @@ from ncolony.core.states import (
     Input,
     Instance,
     Killing,
+    Outdated,
     Ready,
     Restart,
     Running,
@@ -120,6 +121,10 @@ END = Ended(4, 1, usage=Usage(0.5, 0.25, 31_000_000))
             {"k": "stop", "cause": "asked", "why": "by ann"},
         ),
         (entry(Running(99, 0.0), Restart(), Stopping(99, 17.0)), {"k": "stop", "cause": "replaced", "why": ""}),
+        (
+            entry(Running(99, 0.0), Outdated(4, "db is ready no more"), Stopping(99, 17.0)),
+            {"k": "stop", "cause": "outdated", "why": "db is ready no more"},
+        ),
         (
             entry(Running(99, 0.0), Unhealthy(4, "HTTP 500"), Stopping(99, 17.0)),
             {"k": "stop", "cause": "unhealthy", "why": "HTTP 500"},
@@ -219,6 +224,8 @@ def test_a_crash_loop_is_told_with_what_comes_next_and_the_last_words() -> None:
          "was killed by SIGTERM: restarted: args changed"),
         ([{"k": "stop", "cause": "unhealthy", "why": "HTTP 500"}, {"k": "kill"}, {"k": "end", "status": -SIGKILL}],
          "was killed by SIGKILL: unhealthy: HTTP 500, and did not end in time"),
+        ([{"k": "stop", "cause": "outdated", "why": "db is ready no more"}, {"k": "end", "status": -SIGTERM}],
+         "was killed by SIGTERM: db is ready no more"),
         ([{"k": "stop", "cause": "not-ready", "why": ""}, {"k": "end", "status": 0, "ran": 60.0, "early": True}],
          "exited with status 0 after 1 min 0 s, before it was ready: it was not ready in time"),
         ([{"k": "signal", "signal": 9, "why": "by ann"}, {"k": "end", "status": -SIGKILL}],

@@ -606,7 +606,7 @@ def test_several_are_stopped_in_order_and_stay_so(stage):
     stage.spawner.acts[("web",)] = Act(ignores=DEAF)
     stage.apply(program("db"), needing(db="ready"), needing("app", db="ready ignore"))
     stage.loop.advance(1)
-    stage.supervisor.stop_in_order(["db", "web"], "told by ann")
+    stage.supervisor.stop_in_order([("db", None), ("web", 1)], "told by ann")
     stage.loop.settle()
     assert stage.state_of("db") == "running"
     stage.loop.advance(5)
@@ -618,7 +618,7 @@ def test_started_again_on_the_way_it_is_not_waited_for(stage):
     stage.spawner.acts[("web",)] = Act(ignores=DEAF)
     stage.apply(program("db"), needing(db="ready"))
     stage.loop.advance(1)
-    stage.supervisor.stop_in_order(["db", "web"])
+    stage.supervisor.stop_in_order([("db", None), ("web", 1)])
     stage.supervisor.start("web")
     stage.loop.advance(6)
     assert stage.states == {("db", 1): "stopped", ("web", 1): "waiting"}

@@ -46,16 +46,19 @@ def start(world: World, call: Call) -> None:
 def stop(world: World, call: Call) -> None:
     """Have programs stopped."""
     hold = call.arguments.get("hold", True) is True
+    running: list[tuple[str, int]] = []
 
     def aim(view: InstanceView, of: int) -> Goal:
         return Goal(view, of, up=False, already=view.state == "stopped")
 
     def ask(name: str, number: int | None) -> None:
-        for one in world.supervisor.snapshot(name):
-            if number in (None, one.number) and (one.state != "stopped" or one.held != hold):
-                world.supervisor.stop(name, one.number, _why(call), hold=hold)
+        running.extend(
+            (name, one.number)
+            for one in world.supervisor.snapshot(name)
+            if number in (None, one.number) and (one.state != "stopped" or one.held != hold)
+        )
 
-    _command(world, call, aim, ask)
+    _command(world, call, aim, ask, lambda: world.supervisor.stop_in_order(running, _why(call), hold=hold))
 
 
 def restart(world: World, call: Call) -> None:
@@ -113,8 +116,11 @@ def shut_down(world: World, call: Call) -> None:
     world.shut_down(within if isinstance(within, float) else None)
 
 
-def _command(world: World, call: Call, aim: Aim, ask: Ask) -> None:
-    """Ask for something of all instances that are meant, and answer when it is there."""
+def _command(world: World, call: Call, aim: Aim, ask: Ask, asked: Callable[[], None] | None = None) -> None:
+    """Ask for something of all instances that are meant, and answer when it is there.
+
+    ``asked`` is called when ``ask`` was for each of them; where there is one, they are dealt with one after the other.
+    """
     if world.supervisor.closing:
         raise Failure(REFUSED, f"cannot {call.verb}: the colony is being shut down; what runs is being stopped")
     targets = targets_of(world, call, reading=False)
@@ -126,8 +132,10 @@ def _command(world: World, call: Call, aim: Aim, ask: Ask) -> None:
     for name, chosen in targets.items():
         for number in [None] if chosen is None else sorted(chosen):
             ask(name, number)
+    if asked is not None:
+        asked()
     if wait is not None and call.wait is not None:
-        wait.begin(call.wait + (_their_own_time(programs) if call.patient else 0.0))
+        wait.begin(call.wait + (_their_own_time(programs, asked is not None) if call.patient else 0.0))
 
 
 def _goals(world: World, program: Program, wanted: set[int], aim: Aim) -> list[Goal]:
@@ -140,14 +148,14 @@ def _asked(goal: Goal) -> dict[str, object]:
             "run": view.run, "already": goal.already, "error": None}  # fmt: skip
 
 
-def _their_own_time(programs: list[Program]) -> float:
-    """Return how long the slowest of the programs may take to stop and to become ready."""
+def _their_own_time(programs: list[Program], in_order: bool) -> float:  # noqa: FBT001 - one caller
+    """Return how long the slowest of the programs may take to stop and to become ready; ``in_order`` of needs: all."""
     times = [0.0]
     for program in programs:
         rule = program.ready
         ready = 0.0 if rule is None else rule.timeout if rule.after is None else rule.after
         times.append(program.stop.timeout + ready)
-    return max(times)
+    return sum(times) if in_order and any(program.needs for program in programs) else max(times)
 
 
 def _why(call: Call) -> str:

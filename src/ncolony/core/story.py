@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 
-from ncolony.core.chronicle import NOT_READY, REPLACED, UNHEALTHY
+from ncolony.core.chronicle import NOT_READY, OUTDATED, REPLACED, UNHEALTHY
 from ncolony.core.outcome import in_words, signal_name
 
 TYPE_CHECKING = False
@@ -135,6 +135,8 @@ def _reason(stop: Entry) -> str:
         return f"unhealthy: {why}"
     if cause == NOT_READY:
         return "it was not ready in time"
+    if cause == OUTDATED:
+        return why
     if cause == REPLACED:
         return f"restarted{f': {why}' if why else ''}"
     return f"stopped{f': {why}' if why else ''}"

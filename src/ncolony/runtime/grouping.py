@@ -112,7 +112,7 @@ class Groups:
         for name in names:
             for one in self._supervisor.snapshot(name):
                 self._gave_up[name, one.number] = why
-        self._supervisor.stop_in_order(names, why, hold=False)
+        self._supervisor.stop_in_order([(name, None) for name in names], why, hold=False)
         critical = [name for name in names if self._supervisor.programs[name].critical]
         if critical:
             self._finish(1, f"{critical[0]} is critical: {why}")

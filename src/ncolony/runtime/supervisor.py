@@ -118,9 +118,9 @@ class Supervisor:
         for place in self._chosen(name, number):
             self._slots.feed(place, Stop(why=why, hold=hold))
 
-    def stop_in_order(self, names: Iterable[str], why: str = "", *, hold: bool = True) -> None:
-        """Stop programs, those that need others of them first, each when the ones before it are gone."""
-        places = [place for name in names for place in self._chosen(name, None)]
+    def stop_in_order(self, slots: Iterable[tuple[str, int | None]], why: str = "", *, hold: bool = True) -> None:
+        """Stop programs, or instances: those that need others of them first, each when the ones before it are gone."""
+        places = [place for name, number in slots for place in self._chosen(name, number)]
         stopping.in_order(self._slots, places, lambda place: self._slots.feed(place, Stop(why=why, hold=hold)))
 
     def restart(self, name: str, asked_at: float | None = None, number: int | None = None, why: str = "") -> None:
