@@ -23,6 +23,7 @@ VALUES = {  # of each field of states and inputs, those that make a difference
     "hurried": (False, True),
     "killed": (False, True),
     "left": (False, True),
+    "oom": (False,),
     "pid": (2,),
     "run": (1,),
     "seconds": (60.0,),

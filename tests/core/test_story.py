@@ -234,7 +234,7 @@ def test_a_crash_loop_is_told_with_what_comes_next_and_the_last_words() -> None:
          "was killed by SIGKILL: sent by an operator"),
         ([{"k": "signal", "signal": 9, "t": 100.0}, {"k": "end", "status": -SIGKILL}], "was killed by SIGKILL"),
         ([{"k": "signal", "signal": 1, "t": 999.0}, {"k": "end", "status": -SIGKILL}], "was killed by SIGKILL"),
-        ([{"k": "end", "status": -SIGKILL, "oom": True}], "was killed by SIGKILL (out of memory)"),
+        ([{"k": "end", "status": -SIGKILL, "oom": True}], "was killed by SIGKILL (probably out of memory)"),
         ([{"k": "end", "status": -SIGSEGV, "core": True}], "was killed by SIGSEGV (core dumped)"),
         ([{"k": "end", "status": None}], "ended (its exit status is not known)"),
         ([{"k": "fail", "why": "no such file"}], "could not be started: no such file"),

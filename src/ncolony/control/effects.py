@@ -148,7 +148,7 @@ def _up(event: InstanceChanged, run: int) -> str | None:
     if isinstance(given, SpawnFailed) and counts:
         why = given.why
     elif isinstance(given, Ended) and isinstance(event.before.state, Starting) and counts:
-        why = f"{in_words(given.status, core=given.core)} before it was ready"
+        why = f"{in_words(given.status, core=given.core, oom=given.oom)} before it was ready"
     elif isinstance(given, DeadlinePassed) and isinstance(state, Stopping) and counts:
         return "was not ready in time"
     elif isinstance(state, Backoff | Fatal):

@@ -146,7 +146,7 @@ class Story:
         if isinstance(given, Ended):
             ran_for = event.at - facts.born
             status = given.status
-            facts.last_end = (status, in_words(status, core=given.core), wall, ran_for)
+            facts.last_end = (status, in_words(status, core=given.core, oom=given.oom), wall, ran_for)
             facts.unbidden = isinstance(before.state, Running | Starting)
         elif isinstance(given, Spawned):
             facts.born = event.at

@@ -137,7 +137,7 @@ def _end(event: InstanceChanged, ended: Ended) -> Entry:
         entry["ran"] = round(event.at - event.before.state.since, 3)
     if isinstance(event.before.state, Starting):
         entry["early"] = True
-    for name in ("core", "left"):
+    for name in ("core", "oom", "left"):
         if getattr(ended, name):
             entry[name] = True
     if ended.usage is not None:

@@ -175,7 +175,7 @@ def patience_over(at: Moment) -> Step:
 def died_early(at: Moment) -> Step:
     """Try again later, or give up: it ended before it was ready."""
     assert isinstance(at.given, Ended)
-    why = in_words(at.given.status, core=at.given.core)
+    why = in_words(at.given.status, core=at.given.core, oom=at.given.oom)
     return _go_on(at, restarts.after_failure(at.program.restart, at.instance.attempt), f"{why} before it was ready")
 
 
@@ -185,7 +185,7 @@ def ended(at: Moment) -> Step:
     assert isinstance(at.instance.state, Running)
     ran_for = at.now - at.instance.state.since
     verdict = restarts.after_run(at.program.restart, at.instance.attempt, ran_for, at.given.status)
-    return _go_on(at, verdict, in_words(at.given.status, core=at.given.core))
+    return _go_on(at, verdict, in_words(at.given.status, core=at.given.core, oom=at.given.oom))
 
 
 def stop(at: Moment) -> Step:

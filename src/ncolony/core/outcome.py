@@ -52,10 +52,14 @@ def exit_code(status: int) -> int:
     return status if status >= 0 else SIGNAL_EXIT_BASE - status
 
 
-def in_words(status: int | None, *, core: bool = False) -> str:
-    """Say how a run ended: ``exited with status 3``, ``was killed by SIGSEGV (core dumped)``."""
+def in_words(status: int | None, *, core: bool = False, oom: bool = False) -> str:
+    """Say how a run ended: ``exited with status 3``, ``was killed by SIGSEGV (core dumped)``.
+
+    ``oom``: it was probably for want of memory.
+    """
     if status is None:
         return "ended (its exit status is not known)"
     if status >= 0:
         return f"exited with status {status}"
-    return f"was killed by {signal_name(-status)}" + (" (core dumped)" if core else "")
+    more = " (core dumped)" if core else " (probably out of memory)" if oom else ""
+    return f"was killed by {signal_name(-status)}{more}"

@@ -162,6 +162,8 @@ class Ended:
     """Others that it started live on; Swept follows when they are gone."""
     usage: Usage | None = None
     """What it has used; None where nobody was told."""
+    oom: bool = False
+    """The system has probably killed it, for want of memory."""
 
 
 @record

@@ -109,9 +109,8 @@ def end_in_words(entry: Entry, own: Sequence[Entry]) -> str:
     if entry["k"] == "fail":
         return f"could not be started: {entry.get('why')}"
     status = entry.get("status")
-    words = in_words(status if isinstance(status, int) else None, core=bool(entry.get("core")))
-    if entry.get("oom"):
-        words += " (out of memory)"
+    known = status if isinstance(status, int) else None
+    words = in_words(known, core=bool(entry.get("core")), oom=bool(entry.get("oom")))
     ran = entry.get("ran")
     if isinstance(ran, int | float):
         words += f" after {seconds(float(ran))}"

@@ -84,7 +84,7 @@ def _note(event: Warned | Signalled | CommandRefused) -> str:
 def _change(event: InstanceChanged) -> str | None:
     state, given = event.after.state, event.given
     if isinstance(given, Ended):
-        return f"{in_words(given.status, core=given.core)}{_lived(event)}; {what_next(event)}"
+        return f"{in_words(given.status, core=given.core, oom=given.oom)}{_lived(event)}; {what_next(event)}"
     if isinstance(given, Swept):
         return f"has nothing left; {what_next(event)}"
     if isinstance(state, Running):

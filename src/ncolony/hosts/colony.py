@@ -15,6 +15,7 @@ from ncolony.directory.door import Door, Places
 from ncolony.hosts import upgrade as upgrading
 from ncolony.hosts.companions import Companions, World
 from ncolony.hosts.control import Control
+from ncolony.hosts.kernel import Kernel
 from ncolony.hosts.memory import remember, settle
 from ncolony.posix import kept_exits
 from ncolony.posix.channels import PipeChannels
@@ -23,6 +24,7 @@ from ncolony.posix.exits import PidfdExits, SigchldExits, has_pidfds
 from ncolony.posix.handing import REPORTING
 from ncolony.posix.keeping import PIPES, SOCKETS, Keeping
 from ncolony.posix.listeners import Listeners
+from ncolony.posix.oom import Spared
 from ncolony.posix.pidfiles import PidFiles
 from ncolony.posix.sigchld import ChildSignal
 from ncolony.posix.spawn import PosixSpawner
@@ -135,9 +137,11 @@ class Colony:
         self._exits = exits
         limit = FileLimit()
         self._memory = remember(settings, loop.now(), say)
-        self.trees = Trees(loop, exits, self._memory.colony, hosting.theirs)
+        self._kernel = Kernel(settings.cgroups, self._memory.colony, exits)
+        self.trees = Trees(loop, exits, self._memory.colony, hosting.theirs, self._kernel.cgroups)
         self._child_signal = ChildSignal(loop, self.trees.look_soon)
         self._spawner = PosixSpawner(loop, exits, limit, self.trees)
+        self._spawner.kills = self._kernel.kills
         reaper = kept_exits.take(os.environ)
         if reaper is not None:
             self._spawner.witness = Witness(loop, reaper)
@@ -150,6 +154,8 @@ class Colony:
         self._hosting = hosting
         self._control = Control(loop, self._memory.state, say)
         observers: list[Observer] = [*self._memory.observers, Log(say, self._control.story.tell), self._control]
+        if self._kernel.cgroups is not None:
+            observers.append(self._kernel.cgroups)
         if settings.pid is not None:
             observers.append(PidFiles(settings.pid, say))
         handed_over, inherit = os.environ.pop(REPORTING, ""), inherited(os.environ, settings.config)
@@ -184,9 +190,14 @@ class Colony:
         self._door = Door(loop, self._supervisor, places, say, self._settle, self.upgrade)
         self._settings = settings
 
+    def be_spared(self) -> None:
+        """Have the system kill others when memory runs out, if it permits; for a process that starts only programs."""
+        self._spawner.spared = Spared()
+
     def start(self) -> None:
         """Start the programs and serve the directories."""
-        self._say(f"whole process trees are ended, by {self.trees.method}")
+        without = f"; no cgroups: {self._kernel.without}" if self._kernel.without else ""
+        self._say(f"whole process trees are ended, by {self.trees.method}{without}")
         self._control.open()
         self._door.open()
 
@@ -222,6 +233,8 @@ class Colony:
             self._spawner.close()
             self._listeners.close_all()
             self._memory.close()
+            if self._kernel.cgroups is not None:
+                self._kernel.cgroups.close()
             if isinstance(self._exits, SigchldExits):
                 self._exits.close()
             stopped()
@@ -275,7 +288,8 @@ class Colony:
             cannot("nothing is kept, so programs could not be taken over; see the first lines")
         else:
             try:
-                upgrading.ask(self._exits, lambda can: self._upgrade_if(answer, cannot, can=can))
+                with self._spawner.spared:
+                    upgrading.ask(self._exits, lambda can: self._upgrade_if(answer, cannot, can=can))
             except OSError as error:
                 cannot(f"{sys.executable!r} cannot be executed: {error.strerror}")
 
@@ -297,7 +311,8 @@ class Colony:
         if self._memory.journal is not None:
             self._memory.journal.flush()
         try:
-            upgrading.execute(handed_over)
+            with self._spawner.spared:
+                upgrading.execute(handed_over)
         except OSError as error:
             self._listeners.take_back()
             if self._supervisor.outfitter is not None:

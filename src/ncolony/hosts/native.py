@@ -32,6 +32,7 @@ class Host:
         hosting = Hosting(end=lambda: self._stop("a client"))
         self._colony = Colony(self._loop, settings, self._console.say, self, hosting)
         self._colony.finish = self._finish
+        self._colony.be_spared()
         self._caught: list[int] = []
         self._stopping = False
         self._status = 0

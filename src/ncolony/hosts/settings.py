@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SECONDS = "SECONDS"
 CONTAINER_BUDGET = 8.0  # seconds; Docker, Podman and Compose kill after 10
+AUTO, YES, NO = CHOICES = ("auto", "yes", "no")
 MAX_SECONDS = 100 * 365 * 86400.0
 DIRECTORIES = {"config": os.R_OK | os.X_OK, "messages": os.R_OK | os.W_OK | os.X_OK, "pid": os.W_OK | os.X_OK}
 
@@ -32,7 +33,7 @@ class Option:
 
     @property
     def is_number(self) -> bool:
-        """Tell whether its value is a number of seconds, and not a directory."""
+        """Tell whether its value is a number of seconds, and not a directory or a choice."""
         return self.metavar == SECONDS
 
 
@@ -46,6 +47,13 @@ OPTIONS = (
     Option("killtime", "k", SECONDS, 5.0, "how long a program may take to stop before it is killed"),
     Option("minrestartdelay", "m", SECONDS, 1.0, "the first delay; every further one in a row is twice as long"),
     Option("maxrestartdelay", "M", SECONDS, 3600.0, "the longest delay"),
+    Option(
+        "cgroups",
+        "",
+        "auto|yes|no",
+        None,
+        "a cgroup for each program whose tree is ended; auto if not given: where that costs nothing",
+    ),
     Option("stop-budget", "", SECONDS, None, "how long stopping may take in all; if not given, 8 in a container"),
 )
 
@@ -65,6 +73,8 @@ class Settings:
     maxrestartdelay: float = 3600.0
     stop_budget: float | None = None
     """Seconds that stopping everything may take; None: as long as the programs' own times allow."""
+    cgroups: str = AUTO
+    """Whether programs get a cgroup each: where it is cheap, or in any case, or not."""
 
     def defaults(self) -> Defaults:
         """Return what programs get that do not say otherwise."""
@@ -106,6 +116,9 @@ def settings(values: Mapping[str, object]) -> Settings:
     elif is_container(os.environ):
         given["stop_budget"] = CONTAINER_BUDGET
     made = Settings(**given)  # type: ignore[arg-type]
+    if made.cgroups not in CHOICES:
+        message = f"cannot use --cgroups: found {made.cgroups!r}, wanted auto, yes or no"
+        raise ConfigError(message)
     if made.frequency <= 0:
         message = "cannot use --frequency 0: found 0, wanted more than 0 seconds"
         raise ConfigError(message)

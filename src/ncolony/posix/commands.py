@@ -151,7 +151,7 @@ class CommandTrial:
             return
         last = b"".join(last_lines(self._output, 1)).decode("utf-8", "replace")
         said = in_line(last, MAX_SHOWN)
-        self._answer(in_words(ended.status, core=ended.core) + (f", and said: {said}" if said else ""))
+        self._answer(in_words(ended.status, core=ended.core, oom=ended.oom) + (f", and said: {said}" if said else ""))
 
     def _answer(self, why: str) -> None:
         self._close()

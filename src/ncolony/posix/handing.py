@@ -1,8 +1,8 @@
 """What the launcher is told, and which descriptors it gets: the supervisor's half of launcher.py.
 
-Its command line: the descriptor to report on, user, group, umask, cwd (empty: not given), then limits and sockets
-(marshalled, in hexadecimal digits, as reading JSON takes ten times as long; empty: neither), then the command line of
-the program.
+Its command line: the descriptor to report on, user, group, umask, cwd (empty: not given), then its cgroup, limits and
+sockets (marshalled, in hexadecimal digits, as reading JSON takes ten times as long; empty: none of them), then the
+command line of the program.
 """
 
 from __future__ import annotations
@@ -33,11 +33,14 @@ def is_needed(launch: Launch) -> bool:
     return given or launch.uid is not None or launch.gid is not None or launch.limits != NO_LIMITS
 
 
-def arguments(launch: Launch, files: int) -> tuple[str, ...]:
-    """Return the command line of the launcher. ``files``: the limit on open files that programs get."""
+def arguments(launch: Launch, files: int, cgroup: str) -> tuple[str, ...]:
+    """Return the command line of the launcher. ``files``: the limit on open files that programs get.
+
+    ``cgroup``: the directory of the cgroup that it has to enter; empty: it is where it is to be.
+    """
     given = (launch.uid, launch.gid, launch.umask, launch.cwd)
     words = ("" if value is None else str(value) for value in given)
-    more = _more(launch, files)
+    more = _more(launch, files, cgroup)
     return (sys.executable, "-I", "-S", "-c", LAUNCHER, str(_report(launch)), *words, more, *launch.args)
 
 
@@ -65,14 +68,14 @@ def _report(launch: Launch) -> int:
     return number if launch.report is None or launch.report[1] != number else number + 1
 
 
-def _more(launch: Launch, files: int) -> str:
-    if not launch.sockets and not launch.stored and not launch.watchdog and launch.limits == NO_LIMITS:
+def _more(launch: Launch, files: int, cgroup: str) -> str:
+    if not (cgroup or launch.sockets or launch.stored or launch.watchdog) and launch.limits == NO_LIMITS:
         return ""
     names: tuple[str, ...] = Limits.__match_args__
     limits = {name.rstrip("_"): _plain(value) for name in names if (value := getattr(launch.limits, name)) is not None}
     sockets = [(socket.name, socket.host, socket.owner) for socket in launch.sockets]
     sockets += [(name, "", "") for name, _ in launch.stored]
-    given = {"limits": limits, "sockets": sockets, "watchdog": launch.watchdog}
+    given = {"limits": limits, "sockets": sockets, "watchdog": launch.watchdog, "cgroup": cgroup}
     # With these it is started under the supervisor's own limit; see PosixSpawner.
     given["files"] = files if held(launch) else None
     return marshal.dumps(given).hex()

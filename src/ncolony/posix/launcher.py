@@ -1,4 +1,4 @@
-"""Stands between the supervisor and a program that needs more than a plain spawn: another user, limits, sockets.
+"""Stands between the supervisor and a program that needs more than a plain spawn: a user, limits, sockets, a cgroup.
 
 :func:`main` runs in an interpreter of its own (``python -I -S``), which is the very process that becomes the program.
 It looks users up itself, since such a question may take long to answer (LDAP) and the supervisor must not wait. When it
@@ -33,6 +33,8 @@ def main(argv: Sequence[str]) -> None:
     try:
         env = _exact_environment()  # which the user it becomes may not be allowed to read
         given = _more(argv[5])
+        if given["cgroup"]:
+            _enter(given["cgroup"])
         if given["files"] is not None:
             limits.lower_files(given["files"])
         _hand_over(given["sockets"], env)
@@ -51,9 +53,17 @@ def main(argv: Sequence[str]) -> None:
 
 def _more(text: str) -> dict[str, Any]:
     if not text:
-        return {"limits": {}, "sockets": [], "watchdog": False, "files": None}
+        return {"limits": {}, "sockets": [], "watchdog": False, "files": None, "cgroup": ""}
     read: dict[str, Any] = marshal.loads(bytes.fromhex(text))  # noqa: S302 - the supervisor, this same Python, wrote it
     return read
+
+
+def _enter(cgroup: str) -> None:
+    try:
+        with open(f"{cgroup}/cgroup.procs", "wb", buffering=0) as file:
+            file.write(b"0")  # whoever writes it
+    except OSError as error:
+        raise OSError(f"cannot enter the cgroup {cgroup!r}: {error.strerror}") from None
 
 
 def _hand_over(sockets: list[tuple[str, str, str]], env: dict[bytes, bytes]) -> None:

@@ -22,6 +22,8 @@ from ncolony.posix.adoption import hold, watches
 from ncolony.posix.descriptors import FileLimit
 from ncolony.posix.elsewhere import Elsewhere
 from ncolony.posix.execs import CannotExecute, find, why, why_not_there
+from ncolony.posix.oom import Spared
+from ncolony.posix.plainly import spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +33,10 @@ if TYPE_CHECKING:
     from ncolony.core.launch import Launch
     from ncolony.core.outcome import Death
     from ncolony.ports import Fact, Loop, Process
+    from ncolony.posix.cgroups import Cgroup
     from ncolony.posix.exits import Exits
+    from ncolony.posix.oom import Kills
+    from ncolony.posix.plainly import Files
     from ncolony.posix.tree import Tree
     from ncolony.posix.trees import Trees
     from ncolony.posix.witness import Witness
@@ -42,18 +47,20 @@ MANY = 1000  # processes, beyond which they are started from a thread of their o
 class Child:
     """A process that was asked for, and where trees are looked after, its tree."""
 
-    __slots__ = ("_tree", "_trees", "pid")
+    __slots__ = ("_killed", "_kills", "_tree", "_trees", "pid")
 
-    def __init__(self, trees: Trees | None = None, tree: Tree | None = None) -> None:
-        """Begin without a process."""
+    def __init__(self, trees: Trees | None = None, tree: Tree | None = None, kills: Kills | None = None) -> None:
+        """Begin without a process. ``kills`` tells which deaths are the kernel's doing."""
         self.pid: int | None = None
-        self._trees, self._tree = trees, tree
+        self._trees, self._tree, self._kills = trees, tree, kills
+        self._killed = False
 
     def signal(self, number: int, scope: str) -> None:
         """Send a signal to its tree, to its group or to it alone; nothing happens when all that is gone.
 
         Safe against reused pids: ``pid`` is forgotten in the same call that reaps the process.
         """
+        self._killed = self._killed or number == signal.SIGKILL
         if self._trees is not None and self._tree is not None:
             self._trees.signal(self._tree, number, scope)
             return
@@ -72,10 +79,17 @@ class Child:
         if self._trees is not None and self._tree is not None:
             self._trees.born(self._tree, pid)
 
+    @property
+    def cgroup(self) -> Cgroup | None:
+        """The cgroup that it is to be in; None: it has none of its own."""
+        return None if self._tree is None else self._tree.cgroup
+
     def ended(self, run: int, death: Death, tell: Callable[[Fact], None]) -> None:
         """Tell of its end, and of that of what it leaves behind."""
         self.pid = None
-        ended = Ended(run, death.status, death.core, usage=death.usage)
+        killed = death.status == -signal.SIGKILL and not self._killed
+        oom = killed and self._kills is not None and self._kills.took_one()
+        ended = Ended(run, death.status, death.core, usage=death.usage, oom=oom)
         if self._trees is None or self._tree is None:
             tell(ended)
             return
@@ -98,6 +112,10 @@ class PosixSpawner:
         self._trees = trees
         self._elsewhere = None if trees is None else Elsewhere()
         self._null = os.open(os.devnull, os.O_RDONLY)
+        self.spared = Spared(None)
+        """Keeps the supervisor from being killed for want of memory, and programs from having that from it."""
+        self.kills: Kills | None = None
+        """Knows whether the kernel has killed somebody for want of memory."""
         self.witness: Witness | None = None
         """Knows how processes ended that are taken over and no children of ours."""
 
@@ -105,6 +123,7 @@ class PosixSpawner:
         """Give back what is held open."""
         os.close(self._null)
         self._limit.close()
+        self.spared.close()
         if self._elsewhere is not None:
             self._elsewhere.close()
 
@@ -112,7 +131,7 @@ class PosixSpawner:
         """Start a process, and ``tell`` what becomes of it: Spawned or SpawnFailed, and after Spawned one Ended."""
         child = self._child(launch)
         try:
-            if handing.is_needed(launch):
+            if handing.is_needed(launch) or (child.cgroup is not None and child.cgroup.start is None):
                 self._launched(launch, child, tell)
             else:
                 self._plain(launch, child, tell)
@@ -144,26 +163,31 @@ class PosixSpawner:
 
     def _child(self, launch: Launch) -> Child:
         if self._trees is None:
-            return Child()
-        outputs = (launch.stdout, launch.stderr)
-        return Child(self._trees, self._trees.begin(launch.env.get("NCOLONY_RUN", ""), launch.scope, outputs))
+            return Child(kills=self.kills)
+        mark = launch.env.get("NCOLONY_RUN", "")
+        tree = self._trees.begin(mark, launch.scope, (launch.stdout, launch.stderr))
+        return Child(self._trees, tree, self.kills)
 
     def _plain(self, launch: Launch, child: Child, tell: Callable[[Fact], None]) -> None:
         with _Surroundings(launch):
             path = find(launch.args[0], launch.env.get("PATH"))
-            pid = self._start(path, launch.args, launch, handing.own_report(launch))
+            pid = self._start(path, launch.args, launch, child, handing.own_report(launch))
         self._watch(pid, child, launch.run, tell)
         child.pid = pid
         tell(Spawned(launch.run, pid))
 
-    def _start(self, path: str, args: tuple[str, ...], launch: Launch, more: list[tuple[int, int]]) -> int:
+    def _start(
+        self, path: str, args: tuple[str, ...], launch: Launch, child: Child, more: list[tuple[int, int]]
+    ) -> int:
         wanted = [(self._null, 0), (launch.stdout, 1), (launch.stderr, 2), *more]
+        start = spawn if child.cgroup is None else child.cgroup.start or spawn
+        start = partial(start, path, args, launch.env)
         try:
             if handing.held(launch):  # too many for stand-ins, so the launcher lowers the limit
-                return self._execute(path, args, launch, wanted)
+                return self._execute(start, wanted)
             low = [(self._limit.stand_in(fd), number) for fd, number in wanted]
             with self._limit:
-                return self._execute(path, args, launch, low)
+                return self._execute(start, low)
         except OSError as error:
             raise CannotExecute(why(error, path)) from None
         except ValueError as error:  # a NUL, or letters that this system's encoding of file names does not have
@@ -171,13 +195,11 @@ class PosixSpawner:
         finally:
             self._limit.give_back(self._null)
 
-    def _execute(self, path: str, args: tuple[str, ...], launch: Launch, files: list[tuple[int, int]]) -> int:
-        dealt = [(os.POSIX_SPAWN_DUP2, *one) for one in files]
-        start = partial(os.posix_spawn, path, args, launch.env, file_actions=dealt)
-        start = partial(start, setsid=True, setsigmask=(), setsigdef=_ALL_SIGNALS)
-        if self._elsewhere is None or self._trees is None or len(self._trees.exits.known) < MANY:
-            return start()
-        return self._elsewhere(start)
+    def _execute(self, start: Callable[[Files], int], files: Files) -> int:
+        with self.spared:
+            if self._elsewhere is None or self._trees is None or len(self._trees.exits.known) < MANY:
+                return start(files)
+            return self._elsewhere(partial(start, files))
 
     def _watch(self, pid: int, child: Child, run: int, tell: Callable[[Fact], None]) -> None:
         def gone(death: Death) -> None:
@@ -199,8 +221,9 @@ class PosixSpawner:
             raise CannotExecute(why(error, launch.args[0])) from None
         report = _Report(self._loop, read, launch.run, child, tell)
         try:
-            arguments = handing.arguments(launch, self._limit.soft)
-            report.pid = self._start(sys.executable, arguments, launch, handing.descriptors(launch, write))
+            cgroup = "" if child.cgroup is None or child.cgroup.start is not None else child.cgroup.path
+            words, files = handing.arguments(launch, self._limit.soft, cgroup), handing.descriptors(launch, write)
+            report.pid = self._start(sys.executable, words, launch, child, files)
             self._watch(report.pid, child, launch.run, report.after_report)
         except CannotExecute:
             report.close()
@@ -275,6 +298,3 @@ class _Surroundings:
         if self._home >= 0:
             os.fchdir(self._home)
             os.close(self._home)
-
-
-_ALL_SIGNALS = tuple(sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}))

@@ -8,8 +8,9 @@ from ncolony.posix.kin import look_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from ncolony.posix.cgroups import Cgroup
     from ncolony.posix.kin import Kin
 
 UNKNOWN = 0  # a start time that need not be compared, as the process is our child and not reaped
@@ -18,7 +19,7 @@ UNKNOWN = 0  # a start time that need not be compared, as the process is our chi
 class Tree:
     """What one run has started."""
 
-    __slots__ = ("born", "ended", "killed", "leader", "mark", "pid", "pipes", "scope", "strays", "swept")
+    __slots__ = ("born", "cgroup", "ended", "killed", "leader", "mark", "pid", "pipes", "scope", "strays", "swept")
 
     def __init__(self, mark: str, scope: str) -> None:
         """Begin with nothing. ``scope``: as in a program's ``stop``, what of the tree is looked after."""
@@ -31,6 +32,8 @@ class Tree:
         self.leader = 0
         """The number of its session and group: that of its first process, even when that is gone."""
         self.pipes: tuple[tuple[int, int], ...] = ()
+        self.cgroup: Cgroup | None = None
+        """What all of it is in."""
         self.strays: dict[int, Kin] = {}
         """Those of it whose parent is not of it: adopted, by us or by another."""
         self.killed = False
@@ -44,3 +47,7 @@ class Tree:
             if now is not None and now.group == self.leader:
                 return True
         return False
+
+    def in_cgroup(self) -> Sequence[int]:
+        """Return the processes in its cgroup."""
+        return () if self.cgroup is None else self.cgroup.members()

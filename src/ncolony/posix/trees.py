@@ -2,9 +2,9 @@
 
 We are a *subreaper* (or PID 1): whatever loses its parent below us becomes our child, a *stray*. So the tree of a run
 is its first process, the strays that are its own, and all their descendants. A stray is known by the mark in its
-environment; where that is lost, by its session or group, or by the output pipe that it holds. What has lost all of them
-cannot be told: a daemon which cleaned its environment, made a session and closed its output, and whose parent was gone
-before anybody signalled the tree. It lives on, and is reaped when it ends.
+environment; where that is lost, by its cgroup, its session or group, or the output pipe that it holds. Without cgroups,
+what has lost all of them cannot be told: a daemon which cleaned its environment, made a session and closed its output,
+and whose parent was gone before anybody signalled the tree. It lives on, and is reaped when it ends.
 
 What it costs. A run's end, or a signal to it, looks at that run's tree, and once in a turn of the loop at the list of
 our main thread's children: 0.4 ms with 1000 programs. That is the most it takes, as programs beyond the first thousand
@@ -21,8 +21,9 @@ from collections import deque
 from signal import SIGCONT, SIGKILL, SIGSTOP
 
 from ncolony.core.launch import CHECK
-from ncolony.core.program import GROUP, PROCESS
-from ncolony.posix.kin import Families, ancestors, look_at, mark_of, pipe, send, why_no_subreaper
+from ncolony.core.program import GROUP, PROCESS, TREE
+from ncolony.posix.kin import Families, ancestors, look_at, pipe, send, why_no_subreaper
+from ncolony.posix.owners import Owners
 from ncolony.posix.processes import marked
 from ncolony.posix.strays import Strays
 from ncolony.posix.tree import UNKNOWN, Tree
@@ -32,8 +33,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ncolony.ports import Loop
+    from ncolony.posix.cgroups import Cgroups
     from ncolony.posix.exits import Register
     from ncolony.posix.kin import Kin
+
+    Tells = Callable[[int], bool]
 
 ROUNDS = 20  # looks at a tree that is being killed before everything else gets a turn
 PAUSE = 0.01  # seconds that it gets
@@ -45,19 +49,18 @@ class Trees:
     """The trees of a colony's runs."""
 
     def __init__(
-        self, loop: Loop, exits: Register, colony: str = "", theirs: Callable[[int], bool] | None = None
+        self, loop: Loop, exits: Register, colony: str = "", theirs: Tells | None = None, cgroups: Cgroups | None = None
     ) -> None:
         """Become a subreaper.
 
-        ``colony``: as in the marks of its runs; ``theirs`` tells which of our children somebody else reaps.
+        ``colony``: as in the marks of its runs; ``theirs`` tells which of our children somebody else reaps;
+        ``cgroups``: where runs have one each that are looked after as trees.
         """
-        self._loop, self._colony = loop, colony
+        self._loop, self._colony, self._cgroups = loop, colony, cgroups
         self.exits = exits
         self._families = Families()
-        self.strays = Strays(exits, self._families, self._owner, self._changed, theirs or (lambda _: False))
-        self._marks: dict[bytes, Tree] = {}
-        self._leaders: dict[int, Tree] = {}
-        self._pipes: dict[tuple[int, int], Tree] = {}
+        self._owners = Owners(cgroups)
+        self.strays = Strays(exits, self._families, self._owners.of, self._changed, theirs or (lambda _: False))
         self._left: dict[str, list[int]] | None = None
         self._ended: deque[Tree] = deque()
         self._sweeping: set[Tree] = set()
@@ -67,7 +70,8 @@ class Trees:
         self._due = self._fresh = False
         self._sure, self._unsure = True, 0
         why_not = why_no_subreaper()
-        self.method = f"their marks ({why_not})" if why_not else "subreaper"
+        method = f"their marks ({why_not})" if why_not else "subreaper"
+        self.method = method if cgroups is None else f"{cgroups.method} and {method}"
         """How whole trees are found, for people."""
         for pid in ancestors() if why_not else ():
             self.strays.look_in(pid)
@@ -78,23 +82,15 @@ class Trees:
         """Make the tree of a run that has no process yet. ``outputs``: the pipes that it will write to."""
         tree = Tree(mark, scope)
         tree.pipes = tuple(found for fd in outputs if (found := pipe(fd)) is not None)
+        if self._cgroups is not None and scope == TREE and not mark.endswith(CHECK):
+            tree.cgroup = self._cgroups.make(mark.partition("/")[2].rpartition("/")[0])
         return tree
 
     def born(self, tree: Tree, pid: int, born: int = UNKNOWN) -> None:
         """Take note of the first process of a run; ``born``: its start time, where it is not our child."""
         tree.pid = tree.leader = pid
         tree.born = born
-        self._register(tree)
-
-    def _register(self, tree: Tree) -> None:
-        if tree.scope == PROCESS:
-            return
-        if tree.mark:
-            self._marks[tree.mark] = tree
-        if tree.leader:
-            self._leaders[tree.leader] = tree
-        for one in tree.pipes:
-            self._pipes[one] = tree
+        self._owners.add(tree)
 
     def take_over(self, run: str, pid: int | None, scope: str) -> Tree:
         """Make the tree of a run ``NAME:NUMBER/RUN`` of an earlier supervisor; ``pid``: its process if it lives."""
@@ -102,9 +98,11 @@ class Trees:
         kin = None if pid is None else look_at(pid)
         if kin is not None:
             tree.pipes = tuple(one for fd in (1, 2) if (one := pipe(f"/proc/{pid}/fd/{fd}")) is not None)
+            if self._cgroups is not None and scope == TREE:
+                tree.cgroup = self._cgroups.found(kin.pid)  # where an earlier supervisor had it
             self.strays.look_in(kin.parent)
             self.born(tree, kin.pid, kin.born)
-        self._register(tree)
+        self._owners.add(tree)
         if scope != PROCESS:
             self._find_left(tree)
         return tree
@@ -113,10 +111,10 @@ class Trees:
         if self._left is None:
             self._left = marked(self._colony) if self._colony else {}
         mark = os.fsdecode(tree.mark)
-        ours = {*self._left.pop(mark, ()), *self._left.pop(f"{mark}{CHECK}", ())}
+        ours = {*self._left.pop(mark, ()), *self._left.pop(f"{mark}{CHECK}", ()), *tree.in_cgroup()}
         for pid in ours - {tree.pid}:
             kin = look_at(pid)
-            if kin is not None and kin.parent not in ours and self._owner(kin) is tree:
+            if kin is not None and kin.parent not in ours and self._owners.of(kin) is tree:
                 self.strays.look_in(kin.parent)
                 self.strays.meet(kin, tree)
 
@@ -139,13 +137,7 @@ class Trees:
     def _forget(self, tree: Tree) -> None:
         self._sweeping.discard(tree)
         self.strays.disown(tree)
-        if self._marks.get(tree.mark) is tree:
-            del self._marks[tree.mark]
-        if self._leaders.get(tree.leader) is tree:
-            del self._leaders[tree.leader]
-        for one in tree.pipes:
-            if self._pipes.get(one) is tree:
-                del self._pipes[one]
+        self._owners.remove(tree)
 
     # Looking --------------------------------------------------------------------------------------------------------
 
@@ -166,7 +158,7 @@ class Trees:
         try:
             while self._ended:
                 self._tell_end(self._ended.popleft())
-            for tree in [tree for tree in self._sweeping if not tree.strays]:
+            for tree in [tree for tree in self._sweeping if not self._has_left(tree)]:
                 self._forget(tree)
                 assert tree.swept is not None  # noqa: S101 - for the type checker
                 tree.swept()
@@ -178,11 +170,20 @@ class Trees:
 
     def _tell_end(self, tree: Tree) -> None:
         assert tree.ended is not None  # noqa: S101 - for the type checker
-        if tree.strays:
+        left = self._has_left(tree)
+        if left:
             self._sweeping.add(tree)
         else:
             self._forget(tree)
-        tree.ended(bool(tree.strays))
+        tree.ended(left)
+
+    def _has_left(self, tree: Tree) -> bool:
+        """Tell whether anything is left of a tree; who is known by its cgroup alone is met first."""
+        for pid in () if tree.strays else tree.in_cgroup():
+            kin = None if pid in self.exits.known else look_at(pid)
+            if kin is not None and not kin.ended and self._owners.of(kin) is tree:
+                self.strays.meet(kin, tree)
+        return bool(tree.strays)
 
     def _changed(self, tree: Tree | None, kin: Kin | None) -> None:
         if tree is not None and kin is not None:
@@ -191,20 +192,6 @@ class Trees:
             if tree.killed:
                 self._grown.add(tree)
         self.look_soon()
-
-    def _owner(self, kin: Kin) -> Tree | None:
-        """Tell whose a stray is."""
-        mark = mark_of(kin.pid)
-        if mark:
-            # None: of a run that is over, or of another colony. What a check left behind is the run's.
-            tree = self._marks.get(mark) or self._marks.get(mark.removesuffix(CHECK.encode()))
-        else:
-            tree = self._leaders.get(kin.session) or self._leaders.get(kin.group) or self._by_output(kin.pid)
-        return None if tree is None or (tree.scope == GROUP and kin.group != tree.leader) else tree
-
-    def _by_output(self, pid: int) -> Tree | None:
-        found = (pipe(f"/proc/{pid}/fd/{number}") for number in (1, 2))
-        return next((self._pipes[one] for one in found if one is not None and one in self._pipes), None)
 
     # Signals --------------------------------------------------------------------------------------------------------
 
@@ -245,7 +232,12 @@ class Trees:
         roots = {kin.pid: kin.born for kin in tree.strays.values()}
         if self._lives(tree) and tree.pid is not None:
             roots.update(dict.fromkeys(self._families.children(tree.pid), UNKNOWN))
-        return self._families.below(roots) if roots else {}
+        found = self._families.below(roots) if roots else {}
+        for pid in tree.in_cgroup():
+            kin = None if pid in found or pid == tree.pid else look_at(pid)
+            if kin is not None and self._owners.of(kin) is tree:
+                found[pid] = kin
+        return found
 
     def _lives(self, tree: Tree) -> bool:
         """Tell whether the number of the first process is known to mean it and no other."""
@@ -257,6 +249,8 @@ class Trees:
     def _kill(self, tree: Tree) -> None:
         """Send SIGKILL to all. They are halted first, so that none has a child that nobody sees."""
         tree.killed = True
+        if tree.cgroup is not None:
+            tree.cgroup.kill()
         seen: dict[int, Kin] = {}
         for _ in range(ROUNDS):
             found = self._members(tree).values()
