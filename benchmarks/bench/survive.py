@@ -102,8 +102,6 @@ class Trial:
         self.versions = dict.fromkeys(self.names, 0)
         self.doomed: set[int] = set()
         """Processes that are to be replaced."""
-        self.alone: set[str] = set()
-        """Runs that ended, or may have, while nobody lived to read what they had written."""
         self.lost = self.twice = self.taken_over = 0
 
     def describe(self, name: str) -> None:
@@ -184,7 +182,7 @@ class Trial:
         self.colony.kill()
         if self.chance.random() < 0.2:
             disturbed.add(self.disturb())
-        self.alone.update(run for name in disturbed for _, run in [*before.get(name, []), *self.look().get(name, [])])
+        self.look()
         self.colony.start()
         if self.chance.random() < 0.3:  # once more, in the middle of its taking over
             time.sleep(self.chance.random() * 0.12)
@@ -194,19 +192,16 @@ class Trial:
         for name in set(before) - disturbed:
             self.taken_over += 1
             self.lost += before[name] != after.get(name)
-        for name in disturbed:
-            self.alone.update(run for _, run in before.get(name, []))
 
     def lines(self) -> Count:
         """Look for every line."""
         total = Count()
         for name in self.names:
-            found, damaged, cut = logged(self.colony.place / "logs" / name)
-            total = total._replace(damaged=total.damaged + damaged, cut=total.cut + cut)
+            found, damaged = logged(self.colony.place / "logs" / name)
+            total = total._replace(damaged=total.damaged + damaged)
             for note in (self.colony.place / "notes").glob(f"*+{name}:*"):
                 written = int(note.read_text() or 0)
-                run = note.name
-                one = compare(written, found.pop(run, []), alone=run in self.alone)
+                one = compare(written, found.pop(note.name, []))
                 total = Count(*(left + right for left, right in zip(total, one, strict=True)))
         return total
 
@@ -238,8 +233,6 @@ def survive(options: argparse.Namespace, place: Path) -> bool:
     print(f"lines lost                    {lines.lost}")
     print(f"lines doubled, out of order   {lines.doubled}")
     print(f"lines damaged                 {lines.damaged}")
-    print(f"lines unread                  {lines.unread}, of programs that ended while no supervisor lived")
-    print(f"lines cut short by that       {lines.cut}")
     return not (trial.lost or trial.twice or lines.lost or lines.doubled or lines.damaged)
 
 

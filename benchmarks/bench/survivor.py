@@ -26,9 +26,6 @@ while not ended:
     time.sleep(0.002)
 """
 LINE = re.compile(rb"(\S+) (\d+) (x*)")
-# What is left of a line whose rest was still in the pipe when the program and the supervisor were dead, and the first
-# line of the next run behind it.
-CUT = re.compile(rb"[0-9a-f]{12}[-+:0-9a-zA-Z]*(?: \d*(?: x*)?)?([0-9a-f]{12}\+[^ +]+\+\d+\+\d+) (0) x*")
 
 
 class Count(NamedTuple):
@@ -38,37 +35,26 @@ class Count(NamedTuple):
     lost: int = 0
     doubled: int = 0
     damaged: int = 0
-    unread: int = 0
-    """Of runs that ended while no supervisor lived: what was in the pipe went with them."""
-    cut: int = 0
-    """By that: a line that was half in the file. The next run's first line stands behind it."""
 
 
-def logged(log: Path) -> tuple[dict[str, list[int]], int, int]:
-    """Return the numbers of all lines in a log file and its backups, by run; how many are damaged, and how many cut."""
+def logged(log: Path) -> tuple[dict[str, list[int]], int]:
+    """Return the numbers of all lines in a log file and its backups, by run, and how many lines are damaged."""
     numbers = sorted((int(one.suffix[1:]) for one in log.parent.glob(f"{log.name}.*")), reverse=True)
     files = [log.with_name(f"{log.name}.{number}") for number in numbers] + [log] * log.exists()
     found: defaultdict[str, list[int]] = defaultdict(list)
-    damaged = cut = 0
-    for line in b"".join(file.read_bytes() for file in files).split(b"\n")[:-1]:
-        glued = CUT.fullmatch(line)
-        match = glued or LINE.fullmatch(line)
-        cut += glued is not None
+    damaged = 0
+    *lines, rest = b"".join(file.read_bytes() for file in files).split(b"\n")
+    for line in lines:
+        match = LINE.fullmatch(line)
         if match is None:
             damaged += 1
         else:
             found[match[1].decode()].append(int(match[2]))
-    return found, damaged, cut
+    return found, damaged + bool(rest)
 
 
-def compare(written: int, numbers: list[int], *, alone: bool) -> Count:
-    """Hold the lines of one run against what it noted. ``alone``: it ended while no supervisor may have lived.
-
-    A run may have written one line more than it had noted when it was killed.
-    """
+def compare(written: int, numbers: list[int]) -> Count:
+    """Hold the lines of one run against what it noted; when it was killed it may have written one line more."""
     distinct = set(numbers)
     doubled = len(numbers) - len(distinct) + (numbers != sorted(numbers))
-    last = max(distinct, default=-1)
-    gaps = last + 1 - len(distinct)
-    tail = max(0, written - last - 1)
-    return Count(written, gaps + (0 if alone else tail), doubled, 0, tail if alone else 0)
+    return Count(written, max(written, max(distinct, default=-1) + 1) - len(distinct), doubled)

@@ -115,10 +115,9 @@ class Keeper:
         elif words[0] == END:
             sys.exit()
         elif words[0] in (KEEP, DROP):
-            key = words[1]
-            close_all(self._held.pop(key, ((), []))[1])
+            self._drop(words[1])
             if words[0] == KEEP and len(fds) == len(words) - 2:
-                self._held[key] = tuple(words[1:]), fds
+                self._held[words[1]] = tuple(words[1:]), fds
                 return
         close_all(fds)
 
@@ -132,7 +131,7 @@ class Keeper:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         poll = select.poll()
         poll.register(self._door.fileno(), select.POLLIN)
-        pipes = {fd for _, fds in self._held.values() for fd in fds if stat.S_ISFIFO(os.fstat(fd).st_mode)}
+        pipes = {fd: key for key, (_, fds) in self._held.items() for fd in fds if stat.S_ISFIFO(os.fstat(fd).st_mode)}
         for fd in pipes:
             poll.register(fd, 0)  # tells when nobody else has it open any more
         while ready := [fd for fd, _ in poll.poll(None if pipes else 0)]:
@@ -142,8 +141,13 @@ class Keeper:
             for fd in ready:
                 poll.unregister(fd)
                 if not _has_data(fd):
-                    pipes.remove(fd)
+                    key = pipes.pop(fd)
+                    if not any(other in pipes for other in self._held[key][1]):
+                        self._drop(key)
         return False
+
+    def _drop(self, key: str) -> None:
+        close_all(self._held.pop(key, ((), []))[1])
 
 
 def _has_data(pipe: int) -> bool:
@@ -152,9 +156,20 @@ def _has_data(pipe: int) -> bool:
     return any(what & select.POLLIN for _, what in poll.poll(0))
 
 
+def _close_others() -> None:
+    """Close whatever somebody else in the supervisor's process has left open for all children: it would stay so."""
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2:  # noqa: PLR2004 - the standard ones, which lead to the door and to nowhere
+            try:
+                os.close(int(name))
+            except OSError:
+                pass  # it was the listing's own
+
+
 def main() -> None:
-    """Be the keeper. Its door is descriptor 0, and there is no other; the first supervisor stands in the door."""
+    """Be the keeper. Its door is descriptor 0; the first supervisor stands in it."""
     os.chdir("/")  # or the file system of the colony could not be unmounted
+    _close_others()
     try:
         with open("/proc/self/comm", "w", encoding="ascii") as file:
             file.write(NAME)
