@@ -7,9 +7,9 @@ moment where there were many: a flood keeps its senders waiting, and nobody else
 
 from __future__ import annotations
 
+import _socket as socket  # the same without what takes a megabyte
 import array
 import os
-import socket
 
 from ncolony.core.notices import MAX_BYTES
 
@@ -40,10 +40,8 @@ class NotifySocket:
         self._loop, self._heard = loop, heard
         self.name = name
         self._resting = False
-        if fd >= 0:
-            self._socket = socket.socket(fileno=fd)
-        else:
-            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        kind = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
+        self._socket = socket.socket(socket.AF_UNIX, kind) if fd < 0 else socket.socket(fileno=fd)
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
             if fd < 0:

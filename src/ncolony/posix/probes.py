@@ -14,7 +14,7 @@ from ncolony.core.probespec import Beat, Http, Tcp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket as system
+    import _socket as system
     from collections.abc import Callable
 
     from ncolony.core.probespec import Exec, Probe
@@ -71,7 +71,7 @@ class LinkTrial:
 
     def begin(self, done: Done) -> None:
         """See ports.py."""
-        import socket as system
+        import _socket as system  # the same without enum and selectors, and twice as quick
 
         self._done = done
         where = self._where
@@ -101,7 +101,7 @@ class LinkTrial:
         return ""
 
     def _settle(self) -> None:
-        import socket as system
+        import _socket as system
 
         link = self._link
         assert link is not None  # noqa: S101 - for the type checker

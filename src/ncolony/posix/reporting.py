@@ -93,7 +93,8 @@ class Reporting:
                     self._name = f"{self._name}-{os.urandom(4).hex()}"
                     self._socket = NotifySocket(self._loop, self._name, self._heard)
             except OSError as error:
-                raise OSFailure(f"cannot listen on the notify socket @{self._name}: {error.strerror}") from None
+                why = error.strerror or error
+                raise OSFailure(f"cannot listen on the notify socket @{self._name}: {why}") from None
         return self._socket
 
     # Runs -----------------------------------------------------------------------------------------------------------

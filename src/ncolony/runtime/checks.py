@@ -1,4 +1,8 @@
-"""Makes one check time and again: never twice at a time, none longer than it may take."""
+"""Makes one check time and again: never twice at a time, none longer than it may take.
+
+Checks of one period begin at common moments, a hundred in each period: with a thousand programs that saves nine in ten
+wake-ups, which cost more than the checks.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ncolony.ports import Loop, Timer, Trial
+
+MOMENTS = 100
 
 
 class Check:
@@ -35,7 +41,12 @@ class Check:
 
     def start(self, delay: float) -> None:
         """Begin with the first after ``delay`` seconds."""
-        self._timer = self._loop.call_at(self._loop.now() + delay, self._begin)
+        self._timer = self._loop.call_at(self._moment(self._loop.now() + delay), self._begin)
+
+    def _moment(self, when: float) -> float:
+        """Return the nearest common moment."""
+        step = self._period / MOMENTS
+        return round(when / step) * step
 
     def stop(self) -> None:
         """Make no more, and give up the one that is under way."""
@@ -65,5 +76,5 @@ class Check:
         if self._timer is not None:
             self._timer.cancel()
         wait = self._period + (2 * self._chance() - 1) * self._jitter if self._jitter else self._period
-        self._timer = self._loop.call_at(self._begun + wait, self._begin)
+        self._timer = self._loop.call_at(self._moment(self._begun + wait), self._begin)
         self._heard(why)  # last, as it may stop all this
