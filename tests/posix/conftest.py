@@ -1,5 +1,6 @@
 """A bench for real processes: a loop, a spawner, and channels that write to memory."""
 
+import ctypes
 import os
 import resource
 import shutil
@@ -177,6 +178,16 @@ def any_way(request, bench):
     """A bench that starts programs directly, through the launcher, and as another user."""
     bench.way = request.param
     return bench
+
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+@pytest.fixture
+def subreaper():
+    """Have the test become one, and not for those after it: their orphans would be ours."""
+    yield
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
 @pytest.fixture

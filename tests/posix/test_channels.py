@@ -271,3 +271,25 @@ def test_no_bytes_break_a_line_or_the_encoding(seed):
     assert not [letter for letter in text if letter != "\t" and ord(letter) < 32]
     assert "\x7f" not in text
     text.encode("utf-8")
+
+
+def test_who_listens_hears_what_goes_by_until_it_has_enough(stage):
+    """By stream, and nothing of it is missing in the log."""
+    heard = []
+
+    def hear(stream, data):
+        heard.append((stream, data))
+        return data.endswith(b"stop\n")
+
+    stage.says(b"before\n")
+    stage.channel.listen(hear)
+    stage.says(b"one\n")
+    stage.says(b"two\n", "stderr")
+    stage.channel.listen(None)
+    stage.says(b"unheard\n")
+    stage.channel.listen(hear)
+    stage.says(b"stop\n")
+    stage.says(b"more\n")
+    assert heard == [("stdout", b"one\n"), ("stderr", b"two\n"), ("stdout", b"stop\n")]
+    assert stage.sink.of("it") == [b"before", b"one", b"unheard", b"stop", b"more"]
+    assert stage.sink.of("it", "stderr") == [b"two"]

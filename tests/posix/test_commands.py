@@ -12,7 +12,7 @@ from tests.scenarios.colony import gone, is_alive
 
 
 @pytest.fixture
-def grove(bench):
+def grove(bench, subreaper):
     """A bench whose spawner looks after whole trees."""
     bench.trees = bench.spawner._trees = Trees(bench.loop, bench.exits)
     yield bench

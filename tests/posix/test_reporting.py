@@ -136,7 +136,7 @@ def test_its_helpers_are_heard(desk, wrapper):
     desk.hears()
 
 
-def test_one_that_has_lost_its_parent_is_heard(desk):
+def test_one_that_has_lost_its_parent_is_heard(desk, subreaper):
     """It is our child by then, and its mark says whose it was."""
     if why_no_subreaper():
         pytest.skip("orphans do not come to us here")

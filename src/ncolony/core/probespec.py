@@ -5,7 +5,10 @@ Read by probekeys.py; imported only where a program has one of them.
 
 from __future__ import annotations
 
+from ncolony.core.notices import in_line
 from ncolony.core.record import record
+
+MAX_SHOWN = 80
 
 # What a probe does -------------------------------------------------------------------------------------------------
 
@@ -48,8 +51,8 @@ class Exec:
     args: tuple[str, ...]
 
     def __str__(self) -> str:
-        """Return the command line, as a list of words with spaces between them."""
-        return " ".join(self.args)
+        """Return the beginning of the command line."""
+        return in_line(" ".join(self.args), MAX_SHOWN)
 
 
 @record

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ncolony.core import notices
 from ncolony.core.probespec import FD, NOTIFY, Beat, Signs
 from ncolony.core.states import Extend, Ready, Unhealthy
-from ncolony.runtime.checks import Check
+from ncolony.runtime.checks import Check, Pace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,17 +114,17 @@ class Vital:
         elif rule.after is not None:
             self._alarm = self._loop.call_at(self._since + rule.after, self.is_ready)
         elif rule.by is not None and not isinstance(rule.by, Signs):
-            self._check = self._checks(rule.by, self._tried, (rule.period, TRY, 0.0))
+            self._check = self._checks(rule.by, self._tried, Pace(str(rule.by), rule.period, TRY))
             self._check.start(0.0)
 
     def _tried(self, why: str) -> None:
-        self._error, self._checked_at = why, self._loop.now()
+        self._error, self._checked_at = notices.in_line(why), self._loop.now()
         if not why:
             self.is_ready()
 
-    def _checks(self, probe: Probe, heard: Callable[[str], None], times: tuple[float, float, float]) -> Check:
+    def _checks(self, probe: Probe, heard: Callable[[str], None], pace: Pace) -> Check:
         trial = self._prober.prepare(probe, self.program, self._number, self.run)
-        return Check(self._loop, trial, heard, times, self._prober.chance)
+        return Check(self._loop, trial, heard, pace, self._prober.chance)
 
     # Health -----------------------------------------------------------------------------------------------------------
 
@@ -139,10 +139,12 @@ class Vital:
             return
         # The grace of a beat is how late it may be; nothing is ever late before its first period is over.
         delay = rule.period if isinstance(rule.probe, Beat) else rule.grace
-        self._check = self._checks(rule.probe, self._judge, (rule.period, rule.timeout, rule.jitter))
+        pace = Pace(str(rule.probe), rule.period, rule.timeout, rule.jitter)
+        self._check = self._checks(rule.probe, self._judge, pace)
         self._check.start(delay + self._prober.chance() * rule.period)
 
     def _judge(self, why: str) -> None:
+        why = notices.in_line(why)
         rule = self.program.health
         self._checked_at = self._loop.now()
         if rule is None:
