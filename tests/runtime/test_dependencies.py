@@ -476,6 +476,34 @@ def test_what_was_lost_while_no_supervisor_ran_is_lost(stage):
     assert stage.states == {("db", 1): "backoff", ("web", 1): "waiting"}
 
 
+@pytest.mark.parametrize("web", ["a-web", "web"])
+@pytest.mark.parametrize("words", ["ready", "ready restart"])
+def test_what_was_lost_and_is_back_already_was_lost(stage, web, words):
+    """It is started again before anybody looks, whatever the order of the files."""
+    taken_over(stage, **{"db": running, web: running})
+    stage.spawner.survivors = {51}
+    for one in sorted((needing(web, db=words), program("db")), key=lambda one: one.name):
+        stage.apply(one)
+    stage.supervisor.described_all()
+    stage.loop.advance(2)
+    assert [(one.program, one.state, one.run) for one in stage.supervisor.snapshot()] == sorted(
+        [("db", "running", 5), (web, "running", 5)]
+    )
+    stage.loop.advance(60)
+    assert stage.births(web) == 1
+
+
+def test_lost_right_after_it_was_taken_over_it_is_lost(stage):
+    """Before everything has been looked at."""
+    taken_over(stage, db=running, web=running)
+    stage.apply(needing(db="ready"), program("db"))
+    stage.supervisor.described_all()
+    (db,) = [one for one in stage.spawner.living if one.pid == 50]
+    db.end(1)
+    stage.loop.advance(2)
+    assert [one.run for one in stage.supervisor.snapshot()] == [5, 5]
+
+
 def test_what_waited_and_what_was_done_are_taken_over_too(stage):
     """A migration is not made twice, nor waited for."""
     taken_over(stage, setup=lambda _: Exited(0), web=lambda _: Waiting(1.0))

@@ -112,6 +112,7 @@ class Dependencies:
         elif isinstance(event, events.InstanceTakenOver):
             if event.slot.program in self._needs:
                 self._taken_over[event.slot.program, event.slot.number] = None
+                self._begin((event.slot.program, event.slot.number), lambda *_: False)
             self._see(view(event.slot.program, event.slot.number, event.instance))
         elif isinstance(event, events.ProgramsChanged):
             self._describe(event)
@@ -287,25 +288,31 @@ class Dependencies:
         if isinstance(after, Spawning) and not isinstance(before, Spawning):
             self._taken_over.pop(slot, None)
             # What was lost between the opening of the gate and the start counts as lost since.
-            self._begin(slot)
+            self._begin(slot, lambda _, known: not known.holds)
         elif isinstance(after, Starting | Running) and isinstance(before, Spawning):
             self._judge(seen)
 
-    def _begin(self, slot: tuple[str, int]) -> None:
-        """Note how often what a slot needs had been lost when its run began; what does not hold, once less."""
+    def _begin(self, slot: tuple[str, int], lost: Callable[[Need, Condition], bool]) -> None:
+        """Note how often what a slot needs had been lost when its run began; what is ``lost`` since, once less."""
         self._began[slot] = {}
         for need in self._needs.get(slot[0], ()):
             known = self._conditions[need.program, need.condition]
-            self._began[slot][need.program, need.condition] = known.losses - (not known.holds)
+            self._began[slot][need.program, need.condition] = known.losses - lost(need, known)
 
     def _judge_taken_over(self) -> None:
         """What was lost while no supervisor ran is found when everything has been looked at."""
         slots, self._taken_over = self._taken_over, {}
         for slot in slots:
-            self._begin(slot)
+            if all(began == self._conditions[key].losses for key, began in self._began.get(slot, {}).items()):
+                self._begin(slot, self._was_lost)
         for name in dict.fromkeys(name for name, _ in slots):
             for seen in self._supervisor.snapshot(name):
                 self._judge(seen)
+
+    def _was_lost(self, need: Need, known: Condition) -> bool:
+        """Tell whether a condition does not hold, or holds again, by processes that were started by this supervisor."""
+        views = self._supervisor.snapshot(need.program) if need.condition != DONE else ()
+        return not known.holds or any((seen.since or 0.0) >= self._supervisor.began for seen in views)
 
     def _judge(self, seen: InstanceView) -> None:
         """Have a run replaced that began before something was lost that it needs."""

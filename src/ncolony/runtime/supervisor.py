@@ -51,6 +51,8 @@ class Supervisor:
         self._slots = Slots(loop, spawner, channels, colony=colony, inherit=inherit or {}, observers=observers)
         self._slots.emptied = self._forget
         self._places = self._slots.places
+        self.began = loop.now()
+        """When this supervisor began, on the loop's clock."""
         self.spec: ColonySpec | None = None
         """What holds for the whole colony; None: nothing was said of it yet."""
         self._programs: dict[str, Program] = {}
