@@ -9,7 +9,7 @@ from __future__ import annotations
 from time import gmtime, strftime, time
 
 from ncolony.core.logspec import BLOCK, JSON, PREFIX, RAW, ConsoleLog, FileLog, SyslogLog, path_of
-from ncolony.posix.console import readable
+from ncolony.posix.console import labelled
 from ncolony.posix.lines import Lines
 
 TYPE_CHECKING = False
@@ -137,7 +137,7 @@ def formatted(form: str, origin: Origin, stream: str, lines: Sequence[bytes]) ->
 
         return json_lines(timestamp(time()), origin.program, origin.instance, stream, origin.run, lines)
     head = f"{origin.label} | " if form == PREFIX else ""
-    return "".join(f"{head}{readable(line)}\n" for line in lines)
+    return labelled(head, lines)
 
 
 class Targets:
