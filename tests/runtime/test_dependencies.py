@@ -326,6 +326,19 @@ def test_lost_while_it_comes_to_life_it_is_stopped_once_it_is(stage):
     assert stage.state_of("web") == "waiting"
 
 
+def test_lost_between_the_opening_of_the_gate_and_the_start_it_is_lost(stage):
+    """Both are on their way already when the first is dealt with."""
+    stage.apply(program("db", ready=ReadyRule(), restart=RestartPolicy(min_delay=10.0)), needing(db="ready"))
+    slots = stage.supervisor._slots
+    before = slots.hold()
+    stage.supervisor.learn("db", 1, Ready(1))
+    stage.process_of("db").end(1)
+    slots.release(before)
+    stage.loop.advance(1)
+    assert stage.states == {("db", 1): "backoff", ("web", 1): "waiting"}
+    assert stage.births("web") == 1
+
+
 def test_a_stop_by_an_operator_is_the_last_word(stage):
     """The return of what it needed is no reason to start what somebody stopped."""
     stage.apply(program("db"), needing(db="ready restart"))
