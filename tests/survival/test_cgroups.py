@@ -96,12 +96,13 @@ def test_an_upgrade_leaves_everybody_in_place(mortal):
 
 
 @on_native
-def test_unwanted_cgroups_are_not_used(mortal):
-    """Nor is anything said of them."""
+def test_cgroups_where_they_are_cheap_or_a_reason_why_not(mortal):
+    """Who asked for them has to know whether he has them."""
     mortal.conf("web", {"args": SLEEP})
-    mortal.start("--cgroups", "no")
-    assert name_of(mortal.pid_of("web")) == name_of(os.getpid())
-    assert mortal.count("whole process trees are ended, by subreaper$") == 1
+    mortal.start("--cgroups", "auto")
+    mortal.wait_for("whole process trees are ended, by (cgroups and subreaper|subreaper; no cgroups: .*)$")
+    said = "by cgroups" in mortal.text
+    assert (slot_of(mortal.pid_of("web")) == "web:1") == said
 
 
 @on_native

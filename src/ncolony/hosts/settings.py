@@ -52,7 +52,7 @@ OPTIONS = (
         "",
         "auto|yes|no",
         None,
-        "a cgroup for each program whose tree is ended; auto if not given: where that costs nothing",
+        "give each program a cgroup: no if not given; auto: where the C library can; yes: or do not run",
     ),
     Option("stop-budget", "", SECONDS, None, "how long stopping may take in all; if not given, 8 in a container"),
 )
@@ -73,7 +73,7 @@ class Settings:
     maxrestartdelay: float = 3600.0
     stop_budget: float | None = None
     """Seconds that stopping everything may take; None: as long as the programs' own times allow."""
-    cgroups: str = AUTO
+    cgroups: str = NO
     """Whether programs get a cgroup each: where it is cheap, or in any case, or not."""
 
     def defaults(self) -> Defaults:
