@@ -220,7 +220,7 @@ class Vital:
     # For people -------------------------------------------------------------------------------------------------------
 
     def about(self) -> Mapping[str, object]:
-        """Return what a status should say. Times are those of the loop."""
+        """Return what a status should say; docs/health.md has the words. Times are seconds until now."""
         found: dict[str, object] = {}
         if self.program.ready is not None:
             found["ready"] = self._about_readiness()
@@ -232,7 +232,7 @@ class Vital:
 
     def _about_readiness(self) -> Mapping[str, object]:
         if self._phase == RUNNING:
-            return {"since": self._since}
+            return {"for": self._ago(self._since)}
         rule = self.program.ready
         assert rule is not None  # noqa: S101 - for the type checker
         found: dict[str, object] = {
@@ -248,11 +248,14 @@ class Vital:
             "by": "watchdog" if rule.probe is None else f"{type(rule.probe).__name__.lower()} {rule.probe}",
             "failures": self._failures,
             "last_error": self._error or None,
-            "last_at": self._checked_at,
+            "last_ago": None if self._checked_at is None else self._ago(self._checked_at),
         }
         if self._check is not None and (output := self._check.output()):
             found["output"] = output
         return found
+
+    def _ago(self, at: float) -> float:
+        return round(self._loop.now() - at, 3)
 
 
 def _waits_for(by: Probe | Signs | None) -> str:
