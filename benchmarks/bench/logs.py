@@ -1,5 +1,7 @@
 """How fast, and at what cost, programs' output gets into rotated files: NColony, `cat > file`, supervisord.
 
+`prefixed` is NColony with all lines on its standard output instead, a pipe, each with its program's name before it.
+
 All carry the same lines of 100 bytes, written in blocks of 8 KB as buffered output is, from a moment when every program
 is there until the last line of each is in its file. CPU is that of whoever carries, not of the programs. `cat` neither
 rotates nor supervises: it is the least that anything in between must do. Contestants take turns, in another order each
@@ -9,6 +11,8 @@ time; only figures of one run of this command compare, and others on the machine
 from __future__ import annotations
 
 import argparse
+import fcntl
+import json
 import os
 import shutil
 import signal
@@ -16,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,9 +29,9 @@ from typing import NamedTuple
 
 from bench.procfs import activity
 
-HERE = Path(__file__).parent
-SOURCE = HERE.parent.parent / "src"
+SOURCE = Path(__file__).resolve().parents[2] / "src"
 LINE = 100
+ARRIVED = "arrived"
 BLOCK = 82 * LINE  # what a program's buffered output comes in
 LAST = b"the last line".ljust(LINE - 1) + b"\n"
 
@@ -55,8 +60,9 @@ class Figures(NamedTuple):
 
 
 class Job(NamedTuple):
-    """What is to be carried, and where to."""
+    """What is to be carried, by what interpreter's supervisor, and where to."""
 
+    python: str
     place: Path
     programs: int
     size: int
@@ -89,21 +95,58 @@ def started(command: list[str], **more: object) -> Iterator[subprocess.Popen[byt
             process.wait()
 
 
+def _described(job: Job, log: Callable[[int], object]) -> list[str]:
+    """Describe the programs for NColony, and return the command that runs them."""
+    for folder in ("conf", "messages"):
+        (job.place / folder).mkdir()
+    for number in range(job.programs):
+        program = {"args": job.command(number), "log": log(number)}
+        (job.place / "conf" / f"p{number}").write_text(json.dumps(program))
+    return [job.python, "-m", "ncolony", "run", str(job.place)]
+
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(SOURCE)}
+
+
 @contextmanager
 def ncolony(job: Job, _: argparse.Namespace) -> Iterator[list[int]]:
-    """Programs write into FIFOs, one process carries them."""
-    with ExitStack() as stack:
-        pairs = []
-        for number in range(job.programs):
-            fifo = job.place / f"fifo.{number}"
-            os.mkfifo(fifo)
-            fd = os.open(fifo, os.O_RDWR)
-            stack.callback(os.close, fd)
-            stack.enter_context(started(job.command(number), stdout=fd))
-            pairs.append(f"{fifo}={job.log(number)}")
-        command = [sys.executable, "-S", str(HERE / "carrier.py"), str(job.max_bytes), str(job.backups), *pairs]
-        environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
-        yield [stack.enter_context(started(command, env=environment)).pid]
+    """`ncolony run` with the same rotation."""
+    command = _described(
+        job, lambda number: {"file": str(job.log(number)), "max_bytes": job.max_bytes, "backups": job.backups}
+    )
+    with started(command, env=ENVIRONMENT, stderr=subprocess.DEVNULL) as process:
+        yield [process.pid]
+
+
+@contextmanager
+def ncolony_prefixed(job: Job, _: argparse.Namespace) -> Iterator[list[int]]:
+    """`ncolony run` that writes all lines to its standard output, each with its program's name before it.
+
+    That is a pipe, and whoever reads it looks for the last lines.
+    """
+    command = _described(job, lambda _: {"console": "prefix", "to": "stdout"})
+    with started(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        threading.Thread(target=_read, args=(process.stdout.fileno(), job), daemon=True).start()
+        yield [process.pid]
+
+
+def _read(fd: int, job: Job) -> None:
+    """Read until every program's last line was there, and only then put those where they are looked for.
+
+    How many lines came is noted: a supervisor may drop some rather than wait for a slow reader.
+    """
+    fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, 1 << 20)
+    last = lines = 0
+    rest = b""
+    while last < job.programs and (data := os.read(fd, 1 << 20)):
+        lines += data.count(b"\n")
+        last += (rest + data).count(LAST)
+        rest = data[1 - LINE :]  # too short for one that was counted
+    (job.place / ARRIVED).write_text(str(lines))
+    for number in range(job.programs):
+        job.log(number).write_bytes(LAST)
+    while os.read(fd, 1 << 20):
+        pass
 
 
 @contextmanager
@@ -137,14 +180,19 @@ def supervisord(job: Job, options: argparse.Namespace) -> Iterator[list[int]]:
         yield [process.pid]
 
 
-CONTESTANTS: dict[str, Callable] = {"ncolony": ncolony, "cat": cat, "supervisord": supervisord}
+CONTESTANTS: dict[str, Callable] = {
+    "ncolony": ncolony,
+    "cat": cat,
+    "supervisord": supervisord,
+    "prefixed": ncolony_prefixed,
+}
 
 
 def measure(name: str, options: argparse.Namespace) -> Figures:
     """Run one contestant once."""
     with tempfile.TemporaryDirectory(prefix="ncolony-logs-", dir=options.directory) as folder:
         place = Path(folder)
-        job = Job(place, options.programs, options.size * 10**6 // options.programs // LINE * LINE,
+        job = Job(options.python, place, options.programs, options.size * 10**6 // options.programs // LINE * LINE,
                   options.max_bytes * 10**6, options.backups)  # fmt: skip
         (place / "program.py").write_text(PROGRAM)
         os.mkfifo(place / "gate")
@@ -159,7 +207,8 @@ def measure(name: str, options: argparse.Namespace) -> Figures:
                 taken, cpu = time.monotonic() - began, activity(pids).cpu_s - before
         finally:
             os.close(gate)
-        size = job.size * job.programs
+        arrived = place / ARRIVED
+        size = int(arrived.read_text()) * LINE if arrived.exists() else job.size * job.programs
         return Figures(size / taken / 1e6, cpu / (size / 1e9))
 
 
@@ -196,6 +245,7 @@ def main() -> int:
     parser.add_argument(
         "--supervisord", default=shutil.which("supervisord"), help="its executable; else it is left out"
     )
+    parser.add_argument("--python", default=sys.executable, help="the interpreter of `ncolony run` [this one]")
     parser.add_argument("--directory", default=None, help="where the files go; on the file system that counts")
     parser.add_argument("--timeout", type=float, default=300.0, help="seconds for one run")
     options = parser.parse_args()

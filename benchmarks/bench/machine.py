@@ -68,6 +68,7 @@ def facts(python: str) -> dict[str, str]:
     return {
         "date": dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "CPUs": f"{os.cpu_count()}, {_cpu_model()}",
+        "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GB",
         "kernel": platform.release(),
         "load": f"{os.getloadavg()[0]:.1f} at the start",
         **json.loads(asked.stdout),

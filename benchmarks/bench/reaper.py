@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Print the memory of `ncolony reaper` beside a bare interpreter's, and beside other reapers that are installed.
 
 All are started first and then measured together, each waiting for a command that sleeps. PSS divides pages among those
@@ -13,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SOURCES = Path(__file__).resolve().parents[1] / "src"
+SOURCES = Path(__file__).resolve().parents[2] / "src"
 FIELDS = ("Pss", "Private_Dirty", "Rss")
 READY = ["sh", "-c", "echo ready; exec sleep 600"]
 BARE = "import os; print('ready', flush=True); os.read(0, 1)"
@@ -100,6 +99,3 @@ def main():
     print("Megabytes (1024 kB).\n")
     show("One at a time:", alone(commands))
     show("All at the same time:", together(commands))
-
-
-main()

@@ -68,7 +68,7 @@ def _figures(results: Results) -> str:
     def cells(row: Row) -> list[str]:
         return [_cell(results.spread(*row, figure), style.decimals) for figure, style in STYLES.items()]
 
-    return _table(header, _rows(results, cells))
+    return table(header, _rows(results, cells))
 
 
 def _ratios(results: Results) -> str:
@@ -77,7 +77,7 @@ def _ratios(results: Results) -> str:
     def cells(row: Row) -> list[str]:
         return [_ratio(results.ratio(*row, figure)) for figure in BASE]
 
-    return _table(header, _rows(results, cells))
+    return table(header, _rows(results, cells))
 
 
 def _goals(results: Results) -> str:
@@ -92,7 +92,7 @@ def _goals(results: Results) -> str:
         ]
         for goal in GOALS
     ]
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def _promise(goal: Goal) -> str:
@@ -127,6 +127,7 @@ def _where(contestant: str, programs: int) -> str:
     return f"{CONTESTANTS[contestant].title}, programs: {programs}"
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -21,6 +21,7 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from bench.survivor import PROGRAM, Count, compare, logged
 
@@ -206,8 +207,23 @@ class Trial:
         return total
 
 
-def survive(options: argparse.Namespace, place: Path) -> bool:
-    """Kill, count and print; return whether all was well."""
+class Toll(NamedTuple):
+    """What all the kills have cost."""
+
+    taken_over: int
+    lost: int
+    twice: int
+    lines: Count
+    took: float
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing was lost or doubled."""
+        return not (self.lost or self.twice or self.lines.lost or self.lines.doubled or self.lines.damaged)
+
+
+def survive(options: argparse.Namespace, place: Path) -> Toll:
+    """Kill and count."""
     trial = Trial(Colony(place, options.python), options)
     for name in trial.names:
         trial.describe(name)
@@ -223,21 +239,24 @@ def survive(options: argparse.Namespace, place: Path) -> bool:
     finally:
         for pid, _ in [one for found in trial.colony.processes().values() for one in found]:
             os.kill(pid, signal.SIGKILL)
-    lines = trial.lines()
-    took = time.monotonic() - began
-    print(f"kills of the supervisor       {options.kills} (and some more while it took over), {took:.0f} s")
-    print(f"processes taken over          {trial.taken_over}")
-    print(f"processes lost                {trial.lost}")
-    print(f"processes started twice       {trial.twice}")
+    return Toll(trial.taken_over, trial.lost, trial.twice, trial.lines(), time.monotonic() - began)
+
+
+def show(kills: int, toll: Toll) -> None:
+    """Print it."""
+    lines = toll.lines
+    print(f"kills of the supervisor       {kills} (and some more while it took over), {toll.took:.0f} s")
+    print(f"processes taken over          {toll.taken_over}")
+    print(f"processes lost                {toll.lost}")
+    print(f"processes started twice       {toll.twice}")
     print(f"lines written                 {lines.written}")
     print(f"lines lost                    {lines.lost}")
     print(f"lines doubled, out of order   {lines.doubled}")
     print(f"lines damaged                 {lines.damaged}")
-    return not (trial.lost or trial.twice or lines.lost or lines.doubled or lines.damaged)
 
 
-def adopt(options: argparse.Namespace, place: Path) -> None:
-    """Measure how long it takes to take over many processes."""
+def adopt(options: argparse.Namespace, place: Path) -> list[float]:
+    """Measure how long it takes to take over many processes, in seconds from exec on."""
     colony = Colony(place, options.python)
     for number in range(options.adopt):
         colony.describe(f"p{number}", env={"NCOLONY_TEST_PLACE": str(place)})
@@ -255,10 +274,7 @@ def adopt(options: argparse.Namespace, place: Path) -> None:
     finally:
         for pid, _ in [one for found in colony.processes().values() for one in found]:
             os.kill(pid, signal.SIGKILL)
-    median, best = statistics.median(times), min(times)
-    print(
-        f"adoption of {options.adopt} processes   {median:.2f} s after exec (median of {len(times)}; best {best:.2f})"
-    )
+    return times
 
 
 def _await(colony: Colony, words: str, count: int) -> None:
@@ -282,13 +298,21 @@ def main() -> int:
     parser.add_argument("--python", default=sys.executable, help="the interpreter of the supervisor [this one]")
     parser.add_argument("--keep", action="store_true", help="leave the files, and say where")
     options = parser.parse_args()
+    well = True
     place = Path(tempfile.mkdtemp(prefix="ncolony-survive-"))
     (place / "one").mkdir()
     (place / "many").mkdir()
     try:
-        well = survive(options, place / "one") if options.kills else True
+        if options.kills:
+            toll = survive(options, place / "one")
+            show(options.kills, toll)
+            well = toll.well
         if options.adopt:
-            adopt(options, place / "many")
+            times = adopt(options, place / "many")
+            print(
+                f"adoption of {options.adopt} processes   {statistics.median(times):.2f} s after exec "
+                f"(median of {len(times)}; best {min(times):.2f})"
+            )
     finally:
         if options.keep:
             print(f"files: {place}")

@@ -56,19 +56,20 @@ class Idle(NamedTuple):
 
 def measure(contestant: Contestant, tools: Tools, programs: int, pace: Pace) -> Figures:
     """Run the contestant with so many programs through all phases."""
-    with _running(contestant, tools, programs, pace.timeout_s) as supervisor:
+    with running(contestant, tools, programs, pace.timeout_s) as supervisor:
         return _phases(supervisor, programs, pace)
 
 
 def warm_up(contestant: Contestant, tools: Tools, timeout_s: float) -> None:
     """Run the contestant once with one program, so that bytecode and caches are there; fail if it cannot run at all."""
-    with _running(contestant, tools, 1, timeout_s) as supervisor:
+    with running(contestant, tools, 1, timeout_s) as supervisor:
         supervisor.await_starts({0: 0})
         supervisor.stop()
 
 
 @contextmanager
-def _running(contestant: Contestant, tools: Tools, programs: int, timeout_s: float) -> Iterator[Supervisor]:
+def running(contestant: Contestant, tools: Tools, programs: int, timeout_s: float) -> Iterator[Supervisor]:
+    """Start the contestant in a directory of its own, and leave nothing of it."""
     with tempfile.TemporaryDirectory(prefix="ncolony-benchmark-") as name:
         place = Path(name)
         with closing(Records(place / "records")) as records:
@@ -84,7 +85,7 @@ def _phases(supervisor: Supervisor, programs: int, pace: Pace) -> Figures:
     memory = procfs.memory(pids)
     start_cpu_s = procfs.activity(pids).cpu_s
     idle = _idle(supervisor, pace.idle_s)
-    kill_one_ms = statistics.median(_kill_one(supervisor, turn * programs // KILLS) for turn in range(KILLS))
+    kill_one_ms = statistics.median(kill_one(supervisor, turn * programs // KILLS) for turn in range(KILLS))
     time.sleep(LIVED_S)
     kill_all_s, kill_all_cpu_s = _kill_all(supervisor, programs)
     return Figures(
@@ -116,7 +117,7 @@ def _idle(supervisor: Supervisor, window_s: float) -> Idle:
     return Idle((after.cpu_s - before.cpu_s) / window_s * 100, (after.switches - before.switches) / window_s, others)
 
 
-def _kill_one(supervisor: Supervisor, index: int) -> float:
+def kill_one(supervisor: Supervisor, index: int) -> float:
     """Return the milliseconds from the SIGKILL of one child to the start of its replacement."""
     ripe_ns = supervisor.records.latest[index].at_ns + int(LIVED_S * 1e9)
     time.sleep(max(0.0, (ripe_ns - time.monotonic_ns()) / 1e9))
