@@ -11,6 +11,7 @@ import signal
 import stat
 
 from ncolony.core.record import record
+from ncolony.posix.processes import mark_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 PR_SET_CHILD_SUBREAPER = 36
 ONE_THREAD = 3  # links of /proc/PID/task: two, and one for each thread
-MARK = b"\0NCOLONY_RUN="
 
 
 @record
@@ -150,11 +150,9 @@ def mark_of(pid: int) -> bytes:
     """Return the NCOLONY_RUN that a process was started with; empty where it has none or cannot be read."""
     try:
         with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
-            text = b"\0" + file.readall()
+            return mark_in(file.readall()) or b""
     except OSError:
         return b""
-    at = text.rfind(MARK)
-    return text[at + len(MARK) :].partition(b"\0")[0] if at >= 0 else b""
 
 
 def pipe(path: str | int) -> tuple[int, int] | None:

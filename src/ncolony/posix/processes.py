@@ -40,11 +40,21 @@ def is_run(pid: int, born: int, run: str) -> bool:
     The mark decides. Programs that overwrite their environment to show a title have lost it: for those the time of the
     start has to agree.
     """
-    found = environment_of(pid).get("NCOLONY_RUN")
+    found = mark_in(_environ(pid))
     if found is not None:
-        return found.partition("/")[2] == run
+        return os.fsdecode(found).partition("/")[2] == run
     started = start_time(pid)
     return started is not None and born - WINDOW <= started <= born + 1
+
+
+def mark_in(environ: bytes) -> bytes | None:
+    """Return the NCOLONY_RUN of an environment as it lies in memory, without taking all of it apart."""
+    text = b"\0" + environ
+    at = text.rfind(_MARK)
+    return text[at + len(_MARK) :].partition(b"\0")[0] if at >= 0 else None
+
+
+_MARK = b"\0NCOLONY_RUN="
 
 
 def environment_of(pid: int) -> dict[str, str]:
@@ -88,16 +98,16 @@ def marked(colony: str) -> dict[str, list[int]]:
 
     Looks at every process of the system, so it is only done when records are missing.
     """
-    wanted = os.fsencode(f"NCOLONY_RUN={colony}/")
+    wanted = os.fsencode(f"{colony}/")
     found: dict[str, list[int]] = {}
     for name in os.listdir("/proc"):
         if not name.isdigit():
             continue
-        for entry in _environ(int(name)).split(b"\0"):
-            if entry.startswith(wanted):
-                pid = int(name)
-                pids = found.setdefault(os.fsdecode(entry.removeprefix(b"NCOLONY_RUN=")), [])
-                pids.insert(0 if _leads_session(pid) else len(pids), pid)
+        mark = mark_in(_environ(int(name)))
+        if mark is not None and mark.startswith(wanted):
+            pid = int(name)
+            pids = found.setdefault(os.fsdecode(mark), [])
+            pids.insert(0 if _leads_session(pid) else len(pids), pid)
     return found
 
 
