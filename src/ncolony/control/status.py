@@ -42,21 +42,23 @@ def targets_of(world: World, call: Call, *, reading: bool) -> Targets:
 
 
 def _status(world: World, identity: str, targets: Targets) -> Iterator[bytes]:
-    yield f'{{"id":{identity},"ok":true,"colony":{_colony(world)},"instances":['.encode("ascii")
+    yield f'{{"id":{identity},"ok":true,"instances":['.encode("ascii")
+    states: dict[str, int] = {}
     names = iter(targets)
     comma = ""
     while some := list(islice(names, SLICE)):
-        rows = [row for name in some for row in _rows(world, name, targets)]
+        rows = [row for name in some for row in _rows(world, name, targets, states)]
         if rows:
             yield (comma + ",".join(rows)).encode("ascii")
             comma = ","
-    yield b"]}\n"
+    if len(targets) < len(world.supervisor.programs) or any(targets.values()):
+        states = {}
+        for other in world.supervisor.snapshot():
+            states[other.state] = states.get(other.state, 0) + 1
+    yield f'],"colony":{_colony(world, states)}}}\n'.encode("ascii")
 
 
-def _colony(world: World) -> str:
-    states: dict[str, int] = {}
-    for one in world.supervisor.snapshot():
-        states[one.state] = states.get(one.state, 0) + 1
+def _colony(world: World, states: dict[str, int]) -> str:
     began = world.story.began
     said = {
         **world.colony(),
@@ -69,15 +71,17 @@ def _colony(world: World) -> str:
     return encode(said)
 
 
-def _rows(world: World, name: str, targets: Targets) -> list[str]:
-    """Return the objects of a program's instances; none where it was removed meanwhile."""
+def _rows(world: World, name: str, targets: Targets, states: dict[str, int]) -> list[str]:
+    """Return the objects of a program's instances, and count their states; none where it was removed meanwhile."""
     program = world.supervisor.programs.get(name)
     if program is None:
         return []
     wanted = set(numbers(program, targets))
-    found = world.supervisor.snapshot(name)
+    found = [one for one in world.supervisor.snapshot(name) if one.number in wanted]
+    for one in found:
+        states[one.state] = states.get(one.state, 0) + 1
     head = f'{{"name":{_quoted(name)},"labels":{encode(program.labels)},"of":{program.instances},"number":'
-    return [head + _row(world, program, one) for one in found if one.number in wanted]
+    return [head + _row(world, program, one) for one in found]
 
 
 def _row(world: World, program: Program, one: InstanceView) -> str:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import resource
 import sys
-from errno import EMFILE
 
 from ncolony import __version__
-from ncolony.core.logspec import LogSpec
 from ncolony.core.record import record
 from ncolony.core.words import Narrator
 from ncolony.directory.door import Door, Places
@@ -17,6 +14,7 @@ from ncolony.hosts.companions import Companions, World
 from ncolony.hosts.control import Control
 from ncolony.hosts.kernel import Kernel
 from ncolony.hosts.memory import remember, settle
+from ncolony.hosts.reserving import Reserving
 from ncolony.posix import kept_exits
 from ncolony.posix.channels import PipeChannels
 from ncolony.posix.descriptors import FileLimit, keep_private
@@ -39,15 +37,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
 
-    from ncolony.core.events import Event, Slot
+    from ncolony.core.events import Event
     from ncolony.hosts.settings import Settings
     from ncolony.loop import Loop
-    from ncolony.ports import Channel, LogSink, Observer
-
-# Descriptors that programs' output leaves free, or nobody could read the file that asks for fewer programs, nor ask
-# what is wrong; half of them for programs that are on their way while it is counted, and will take one each.
-RESERVE = 32
-HOLES = 4  # a pipe that is opened anew leaves two
+    from ncolony.ports import LogSink, Observer
 
 
 class Log:
@@ -64,44 +57,6 @@ class Log:
         if line is not None:
             self._say(line)
         self._note(event, line)
-
-
-class Reserving:
-    """Opens channels as long as enough descriptors are left for the supervisor's own work (the Channels port)."""
-
-    def __init__(self, channels: PipeChannels) -> None:
-        """Have ``channels`` open them."""
-        self._channels = channels
-        self.holds = channels.holds
-
-    def open(self, slot: Slot, log: LogSpec = LogSpec(), pid: int | None = None) -> Channel:  # noqa: B008 - frozen
-        """Open a channel, or take over that of the process ``pid``, for which there is always room.
-
-        Raises OSError where the system has no room for it.
-        """
-        channel = self._channels.open(slot, log, pid)
-        if pid is None and not _is_room():
-            channel.close()
-            raise OSError(EMFILE, os.strerror(EMFILE))
-        return channel
-
-
-def _nothing(_: int) -> None:
-    """Do nothing: nobody has said yet what to do."""
-
-
-def _is_room() -> bool:
-    """Tell whether the reserve is untouched, by the numbers that the next descriptors get; the first may be holes."""
-    probes: list[int] = []
-    try:
-        while len(probes) < HOLES:
-            probes.append(os.open("/", os.O_PATH | os.O_CLOEXEC))
-        return probes[-1] < resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVE
-    except OSError:
-        return False
-    finally:
-        for fd in probes:
-            os.close(fd)
 
 
 @record
@@ -335,3 +290,7 @@ class Colony:
     def hurry(self) -> None:
         """While stopping: kill what has not stopped yet."""
         self._supervisor.hurry(0.0)
+
+
+def _nothing(_: int) -> None:
+    """Do nothing: nobody has said yet what to do."""
