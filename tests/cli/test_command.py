@@ -41,7 +41,11 @@ def test_the_walkthrough(places):
         (["ctl", "--config", ".", "--messages", "missing", "restart-all"], 2, 'there is no directory "missing"'),
         (["ctl", "--config", ".", "--messages", ".", "restart", "nosuch"], 4, 'there is no program "nosuch" in "."'),
         (["clt", "list"], 2, 'cannot do "clt": there is no such verb; did you mean ctl?'),
-        (["status"], 2, 'cannot do "status": there is no such verb; `ncolony --help` lists them'),
+        (["statsu"], 2, 'cannot do "statsu": there is no such verb; did you mean status?'),
+        (["frobnicate"], 2, 'cannot do "frobnicate": there is no such verb; `ncolony --help` lists them'),
+        (["status"], 2, "cannot find a colony: there is no './conf' here; name one by -C DIR"),
+        (["-C", "missing", "status"], 2, "there is no directory 'missing/conf'"),
+        (["--conf"], 2, "--config needs a value, DIR"),
     ],
 )
 def test_a_mistake_is_one_line_and_a_status(tmp_path, args, status, words):

@@ -82,6 +82,7 @@ class House(Stage):
         self.control.open()
         self.folder = os.open(folder, os.O_PATH)
         self.callers = []
+        self.entries, self.wrong = {}, []
         self.asked = []
         self.narrator = Narrator()
 
@@ -97,6 +98,14 @@ class House(Stage):
         """Say what a colony says of itself."""
         return {"version": "1", "pid": os.getpid(), "id": "c0ffee", "host": "native", "trees": "x", "config": "/c",
                 "messages": "/m"}  # fmt: skip
+
+    def history(self, name, most):
+        """Give the entries that the test has put there."""
+        return iter(self.entries.get(name, ()))
+
+    def problems(self):
+        """Say what the test says."""
+        return self.wrong
 
     def shut_down(self, within):
         """Take note, and do it."""

@@ -295,12 +295,28 @@ def test_requests_of_no_use_are_told_what_is_wanted(house, request_, words):
     assert house.state == "running"
 
 
-@pytest.mark.parametrize("verb", ["why", "check", "plan", "apply", "reload", "health", "metrics", "send"])
+@pytest.mark.parametrize("verb", ["check", "plan", "apply", "reload", "health", "metrics", "send"])
 def test_what_is_not_there_yet_says_so(house, verb):
     """No verb is accepted and ignored."""
     answer = house.caller().ask(verb)
     assert kind(answer) == "failed"
     assert "not there yet" in answer["error"]["message"]
+
+
+def test_why_tells_how_things_stand_with_their_history_and_what_is_wrong(house):
+    """The newest first; only of what was named."""
+    house.apply(program(), program("db"))
+    entries = [b'{"p":"web","k":"end"}', b'{"p":"web","k":"start"}']
+    house.entries["web"] = [[], entries[:1], [], entries[1:]]
+    house.wrong.append("cannot use 'conf/x'")
+    caller = house.caller()
+    answer = caller.ask("why", names=["web"])
+    assert [one["name"] for one in answer["instances"]] == ["web"]
+    assert answer["problems"] == ["cannot use 'conf/x'"]
+    assert answer["history"] == [{"p": "web", "k": "end"}, {"p": "web", "k": "start"}]
+    answer = caller.ask("why")
+    assert [one["name"] for one in answer["instances"]] == ["web", "db"]
+    assert answer["history"] == []
 
 
 def test_scale_points_to_the_files(house):

@@ -150,6 +150,20 @@ def test_a_full_disk_is_said_once_and_counted(desk):
     assert entries[1]["k"] == "lost"
 
 
+def test_the_newest_entries_of_one_program_are_found_from_the_end(tmp_path):
+    """In pieces, over both files, and no more than were asked for."""
+    desk = Desk(tmp_path, limit=300_000)
+    for run in range(1, 6001):
+        desk.journal.saw(started("web" if run % 3 == 0 else "other", run=run))
+    pieces = list(desk.journal.backwards("web", 1500))
+    assert (tmp_path / "journal.1").exists()
+    assert len(pieces) > 3
+    runs = [json.loads(line)["r"] for lines in pieces for line in lines]
+    assert runs == list(range(6000, 6000 - 3 * 1500, -3))
+    assert list(Journal.backwards(desk.journal, "nobody", 10))[-1] == []
+    desk.journal.close()
+
+
 def test_a_link_in_its_place_is_not_followed(tmp_path):
     """Bug 72: nobody else's file is ever written to."""
     (tmp_path / "journal").symlink_to(tmp_path / "victim")

@@ -55,8 +55,38 @@ def main(argv: list[str]) -> int:
     if verb == "--version":
         print(f"ncolony {__version__}")
         return DONE
+    from ncolony.cli import catalog
+
+    if verb in catalog.VERBS:
+        from ncolony.cli.verb import run as call
+
+        return call(catalog.verb(verb), argv[1:])
+    if verb.startswith("-") and verb != "-":
+        return _behind_options(argv)
     print(_complaint(verb), file=sys.stderr)
     return USAGE
+
+
+def _behind_options(argv: list[str]) -> int:
+    """Do what stands behind options that name a colony: ``ncolony -C DIR status``."""
+    from ncolony.cli.options import read
+    from ncolony.cli.place import PLACE
+    from ncolony.cli.verb import tell
+    from ncolony.core.errors import ConfigError
+
+    try:
+        given = read(argv, PLACE, to_first_word=True)
+    except ConfigError as error:
+        tell("", f"{error} (see `ncolony --help`)")
+        return USAGE
+    if not given.words:
+        print(_complaint(""), file=sys.stderr)
+        return USAGE
+    if "--help" in given.values:
+        print(_help())
+        return DONE
+    verb, *rest = given.words
+    return main([verb, *(f"{name}={value}" for name, values in given.values.items() for value in values), *rest])
 
 
 def run() -> NoReturn:
@@ -80,9 +110,15 @@ def run() -> NoReturn:
 
 
 def _help() -> str:
-    verbs = "\n".join(f"  {verb:<8}{about}" for verb, (_, about) in VERBS.items())
+    from ncolony.cli import catalog
+
+    abouts = {name: about for name, (_, about) in VERBS.items()}
+    abouts |= {name: catalog.verb(name).about for name in catalog.VERBS}
+    verbs = "\n".join(f"  {verb:<10}{about}" for verb, about in abouts.items())
     return (
-        f"usage: ncolony VERB ...\n\n{verbs}\n\n"
+        f"usage: ncolony [-C DIR] VERB ...\n\n{verbs}\n\n"
+        "  -C DIR     the colony, a directory with conf/ and messages/ in it; else the one in $NCOLONY_COLONY,\n"
+        "             or in the current directory\n"
         "  --help     this text; `ncolony VERB --help` tells about one\n"
         "  --version  which version this is"
     )
@@ -91,8 +127,9 @@ def _help() -> str:
 def _complaint(verb: str) -> str:
     if not verb:
         return f"ncolony: cannot do anything without a verb\n\n{_help()}"
+    from ncolony.cli import catalog
     from ncolony.core.names import nearest, quoted
 
-    near = nearest(verb, list(VERBS))
+    near = nearest(verb, [*VERBS, *catalog.VERBS])
     hint = f"did you mean {near}?" if near else "`ncolony --help` lists them"
     return f"ncolony: cannot do {quoted(verb)}: there is no such verb; {hint}"

@@ -47,6 +47,10 @@ class World:
     story: Story
     about: Callable[[str, int], Mapping[str, object]]
     """What companions say of a slot."""
+    history: Callable[[str, int], Iterator[list[bytes]]]
+    """The entries of a program's journal as JSON, the newest first, piece by piece; at most so many."""
+    problems: Callable[[], list[str]]
+    """What stands in the way of files that are described, in words."""
     colony: Callable[[], dict[str, object]]
     """What a status says of the colony, without what the supervisor knows."""
     upgrade: Callable[[Callable[[str], None]], None]

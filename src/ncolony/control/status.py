@@ -47,9 +47,9 @@ def _status(world: World, identity: str, targets: Targets) -> Iterator[bytes]:
     names = iter(targets)
     comma = ""
     while some := list(islice(names, SLICE)):
-        rows = [row for name in some for row in _rows(world, name, targets, states)]
-        if rows:
-            yield (comma + ",".join(rows)).encode("ascii")
+        made = [row for name in some for row in rows(world, name, targets, states)]
+        if made:
+            yield (comma + ",".join(made)).encode("ascii")
             comma = ","
     if len(targets) < len(world.supervisor.programs) or any(targets.values()):
         states = {}
@@ -71,7 +71,7 @@ def _colony(world: World, states: dict[str, int]) -> str:
     return encode(said)
 
 
-def _rows(world: World, name: str, targets: Targets, states: dict[str, int]) -> list[str]:
+def rows(world: World, name: str, targets: Targets, states: dict[str, int]) -> list[str]:
     """Return the objects of a program's instances, and count their states; none where it was removed meanwhile."""
     program = world.supervisor.programs.get(name)
     if program is None:
@@ -94,7 +94,8 @@ def _row(world: World, program: Program, one: InstanceView) -> str:
     more = f",{encode(about)[1:-1]}" if about else ""
     return (
         f'{one.number},"state":"{one.state}","want":"{one.want}","held":{_BOOL[one.held]},'
-        f'"pid":{_or_null(one.pid)},"run":{one.run},"attempt":{one.attempt},"since":"{timestamp(facts.since)}",'
+        f'"pid":{_or_null(one.pid)},"run":{one.run},"attempt":{one.attempt},'
+        f'"attempts":{_or_null(program.restart.attempts)},"since":"{timestamp(facts.since)}",'
         f'"uptime":{"null" if one.pid is None else round(max(0.0, now - facts.born), 3)},'
         f'"next_start":{_or_null(next_start)},"deadline":{_or_null(left)},"waits_for":{_text_or_null(waits_for)},'
         f'"why":{_text_or_null(one.why)},"restarts":{facts.restarts},"last_end":{_end(facts)}{more}}}'

@@ -151,6 +151,12 @@ def _events(world: World, call: Call) -> None:
     follow(world, call)
 
 
+def _why(world: World, call: Call) -> None:
+    from ncolony.control.telling import why
+
+    why(world, call)
+
+
 def _cancel(_: World, call: Call) -> None:
     from ncolony.control.messages import encode
 
@@ -195,7 +201,7 @@ VERBS: dict[str, Verb] = {
     "send": Verb(_not_yet, (NAME, TEXT)),
     "logs": Verb(_logs, (*WHAT, LINES, STREAM, FOLLOW), reads=True),
     "events": Verb(_events, (*WHAT, SINCE, FOLLOW), reads=True),
-    "why": Verb(_not_yet, WHAT, reads=True),
+    "why": Verb(_why, WHAT, reads=True),
     "check": Verb(_not_yet, WHAT, reads=True),
     "plan": Verb(_not_yet, WHAT, reads=True),
     "apply": Verb(_not_yet, WHAT),

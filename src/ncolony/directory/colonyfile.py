@@ -54,6 +54,10 @@ class ColonyFile:
             self._said = ""
         return spec, False
 
+    def problems(self) -> list[str]:
+        """Say why the file cannot be used, if so."""
+        return [f"cannot use {self._path!r}: {self._said}"] if self._said else []
+
     def _refuse(self, problems: Sequence[Problem]) -> None:
         words = "; ".join(str(problem) for problem in problems)
         if words != self._said:

@@ -72,6 +72,10 @@ class Conf:
                 unsettled.add(name)
         return changes, unsettled
 
+    def problems(self) -> list[str]:
+        """Say which files cannot be used, and why."""
+        return [f"cannot use {self._file(name)!r}: {words}" for name, words in self._said.items()]
+
     def _file(self, name: str) -> str:
         return f"{self.path}/{name}"
 

@@ -97,6 +97,10 @@ class Door:
         self._list_conf()
         self._schedule()
 
+    def problems(self) -> list[str]:
+        """Say which files cannot be used, and why; and which directories cannot be read or watched."""
+        return [*self._colony.problems(), *self._conf.problems(), *self._said.values()]
+
     def close(self) -> None:
         """Look no more."""
         self._closed = True

@@ -35,7 +35,7 @@ from ncolony.runtime.supervisor import Supervisor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Callable, Container, Iterator
 
     from ncolony.core.events import Event
     from ncolony.hosts.settings import Settings
@@ -273,6 +273,15 @@ class Colony:
             if self._supervisor.outfitter is not None:
                 self._supervisor.outfitter.take_back()
             self._say(f"cannot upgrade: {error.strerror}; this version goes on")
+
+    def history(self, name: str, most: int) -> Iterator[list[bytes]]:
+        """Return the entries of a program's journal as JSON, the newest first; none where nothing is kept."""
+        journal = self._memory.journal
+        return iter(()) if journal is None else journal.backwards(name, most)
+
+    def problems(self) -> list[str]:
+        """Say which files cannot be used, and why."""
+        return self._door.problems()
 
     def leave(self) -> None:
         """Let go of the colony and leave every program running, for a successor."""

@@ -14,7 +14,7 @@ from ncolony.core import events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Protocol
 
     from ncolony.control.calls import Call
@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 
         def describe(self) -> dict[str, object]:
             """Say what a status says of it beside its programs."""
+
+        def history(self, name: str, most: int) -> Iterator[list[bytes]]:
+            """Return the entries of a program's journal; see Journal.backwards."""
+
+        def problems(self) -> list[str]:
+            """Say which files cannot be used, and why."""
 
         def shut_down(self, within: float | None) -> None:
             """Stop everything and end."""
@@ -69,6 +75,8 @@ class Control:
                 outputs=outputs,
                 story=self.story,
                 about=companions.about,
+                history=colony.history,
+                problems=colony.problems,
                 colony=colony.describe,
                 upgrade=colony.upgrade,
                 shut_down=colony.shut_down,

@@ -16,7 +16,7 @@ from ncolony.posix.pump import last_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ncolony.core.chronicle import Entry
     from ncolony.core.events import Event
@@ -29,6 +29,7 @@ LIMIT = 4 << 20  # bytes of one file
 LAST_LINES = 20
 LAST_BYTES = 4096
 MAX_LINE = 500  # characters of one of the last lines
+PIECE = 65536  # bytes that are looked at in one go
 HELD = 256  # entries that wait for the end of the turn
 _ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
 
@@ -103,6 +104,14 @@ class Journal:
         self.flush()
         return read(self._path, name)
 
+    def backwards(self, name: str, most: int) -> Iterator[list[bytes]]:
+        """Return the lines of a program's newest entries, the newest first, at most ``most``.
+
+        Each piece is what 64 KB of the journal hold, often nothing, so that the loop can turn in between.
+        """
+        self.flush()
+        return backwards(self._path, name, most)
+
     def _open(self) -> tuple[int, int]:
         fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         size = os.fstat(fd).st_size
@@ -135,7 +144,6 @@ class Journal:
 
 def read(path: str, name: str | None = None) -> list[Entry]:
     """Return the entries of the journal at ``path`` and of the one before it. What makes no sense is passed over."""
-    wanted = b"" if name is None else f'"p":{_ENCODE(name)},'.encode("ascii")
     found: list[Entry] = []
     for file_name in (f"{path}.1", path):
         try:
@@ -143,12 +151,40 @@ def read(path: str, name: str | None = None) -> list[Entry]:
                 data = file.read(2 * LIMIT)
         except FileNotFoundError:
             continue
-        for line in data.split(b"\n"):
-            if wanted in line and line:
-                try:
-                    entry = json.loads(line)
-                except ValueError:
-                    continue
-                if isinstance(entry, dict) and isinstance(entry.get("k"), str) and (not name or entry.get("p") == name):
-                    found.append(entry)
+        found += (entry for line in data.split(b"\n") if (entry := _entry(line, name)) is not None)
     return found
+
+
+def backwards(path: str, name: str, most: int) -> Iterator[list[bytes]]:
+    """See :meth:`Journal.backwards`."""
+    for file_name in (path, f"{path}.1"):
+        try:
+            fd = os.open(file_name, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            place, rest = os.fstat(fd).st_size, b""
+            while place > 0 and most > 0:
+                size = min(PIECE, place)
+                place -= size
+                head, *lines = (os.pread(fd, size, place) + rest).split(b"\n")
+                if place == 0:
+                    lines.insert(0, head)
+                rest = head
+                found = [line for line in reversed(lines) if _entry(line, name) is not None][:most]
+                most -= len(found)
+                yield found
+        finally:
+            os.close(fd)
+
+
+def _entry(line: bytes, name: str | None) -> Entry | None:
+    """Return the entry of a line, if it is one, and of that program where one is named."""
+    if name is not None and f'"p":{_ENCODE(name)},'.encode("ascii") not in line:
+        return None
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    sound = isinstance(entry, dict) and isinstance(entry.get("k"), str) and name in {None, entry.get("p")}
+    return entry if sound else None

@@ -1,0 +1,30 @@
+"""Which module has which verb. The command line imports the one that is called; help and man pages read all of them."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ncolony.cli.verb import Verb
+
+# In the order of a help text.
+VERBS: dict[str, tuple[str, str]] = {
+    "status": ("status", "STATUS"),
+    "why": ("why", "WHY"),
+    "logs": ("watch", "LOGS"),
+    "events": ("watch", "EVENTS"),
+    "start": ("change", "START"),
+    "stop": ("change", "STOP"),
+    "restart": ("change", "RESTART"),
+    "signal": ("change", "SIGNAL"),
+    "upgrade": ("change", "UPGRADE"),
+    "shutdown": ("change", "SHUTDOWN"),
+}
+
+
+def verb(name: str) -> Verb:
+    """Return a verb of the catalog."""
+    from importlib import import_module
+
+    module, constant = VERBS[name]
+    found: Verb = vars(import_module(f"ncolony.cli.{module}"))[constant]
+    return found

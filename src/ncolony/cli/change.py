@@ -1,0 +1,162 @@
+"""The verbs that change how programs stand: start, stop, restart, signal, upgrade, shutdown.
+
+Each waits until what it asks for is so, and says what came of it; ``--no-wait`` leaves it at the asking.
+"""
+
+from __future__ import annotations
+
+import json
+
+from ncolony.cli.options import Option
+from ncolony.cli.place import connect
+from ncolony.cli.verb import DONE, JSON, Call, Verb, misused, status_of, tell
+from ncolony.control.client import Denied
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+ALL = Option("--all", "", "all programs")
+WAIT = Option("--wait", "SECONDS", "how long to wait for the effect [60, and the programs' own times]")
+NO_WAIT = Option("--no-wait", "", "do not wait for the effect")
+WHY = Option("--why", "TEXT", "the reason, for the log and for `ncolony why`")
+NAMES = (
+    "A NAME is a program, `web:2` one of its instances, `@public` all programs with a label, `web-*` all that match."
+)
+
+
+def arguments(call: Call) -> dict[str, object]:
+    """Return what all of these verbs send. Raises ConfigError."""
+    given = call.given
+    sent: dict[str, object] = {}
+    if call.has("--all"):
+        sent["all"] = True
+    elif given.words:
+        sent["names"] = given.words
+    else:
+        raise misused(call.verb, "name the programs, or say --all")
+    if (why := given.last("--why")) is not None:
+        sent["why"] = why
+    return {**sent, **waiting(call)}
+
+
+def waiting(call: Call) -> dict[str, object]:
+    """Return how long to wait, as a request says it. Raises ConfigError."""
+    text = call.given.last("--wait")
+    if call.has("--no-wait"):
+        return {"wait": False}
+    if text is None:
+        return {}
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise misused(call.verb, f"cannot use --wait {text}: wanted a number of seconds")
+    return {"wait": seconds}
+
+
+def _change(call: Call) -> int:
+    """Have instances changed, and say how each of them stands then."""
+    sent = arguments(call)
+    with connect(call.given) as colony:
+        try:
+            answer, status = colony.ask(call.verb.name, **sent), DONE
+        except Denied as error:
+            answer, status = error.answer, status_of(error)
+            if "instances" not in answer:
+                raise
+            tell(call.verb.name, str(error))
+    if call.has("--json"):
+        print(json.dumps(answer.get("instances", []), indent=2))
+        return status
+    for one in answer.get("instances", []):
+        print(_outcome(one))
+    return status
+
+
+def _outcome(one: dict[str, Any]) -> str:
+    name = one["name"] if one["of"] == 1 else f"{one['name']}:{one['number']}"
+    if one.get("error"):
+        return f"{name}: {one['error']}"
+    already = " already" if one.get("already") else ""
+    process = f", pid {one['pid']}" if one.get("pid") else ""
+    return f"{name}: {one['state']}{already}{process}"
+
+
+def _signal(call: Call) -> int:
+    words = list(call.given.words)
+    if not words:
+        raise misused(call.verb, "SIGNAL is missing")
+    number = words.pop(0)
+    if not words and not call.has("--all"):
+        raise misused(call.verb, "name the programs, or say --all")
+    sent: dict[str, object] = {"all": True} if call.has("--all") else {"names": words}
+    if (scope := call.given.last("--scope")) is not None:
+        sent["scope"] = scope
+    with connect(call.given) as colony:
+        answer = colony.ask("signal", signal=int(number) if number.isdigit() else number, **sent)
+    print(f"sent to {answer['sent']} process{'es' * (answer['sent'] != 1)}")
+    return DONE
+
+
+def _upgrade(call: Call) -> int:
+    with connect(call.given) as colony:
+        before = colony.hello
+        colony.ask("upgrade", **waiting(call))
+        if call.has("--no-wait"):
+            return DONE
+        colony.reconnect()
+        after = colony.hello
+    print(f"{after['ncolony']} has taken over from {before['ncolony']}, pid {after['pid']}; every program goes on")
+    return DONE
+
+
+def _shutdown(call: Call) -> int:
+    within = call.given.last("--within")
+    sent = waiting(call)
+    if within is not None:
+        try:
+            sent["within"] = float(within)
+        except ValueError:
+            raise misused(call.verb, f"cannot use --within {within}: wanted a number of seconds") from None
+    with connect(call.given) as colony:
+        colony.ask("shutdown", **sent)
+    return DONE
+
+
+_OPTIONS = (ALL, WAIT, NO_WAIT, WHY, JSON)
+
+START = Verb(
+    "start", "start programs that are stopped", _change, "NAME ... | --all", _OPTIONS,
+    f"{NAMES}\n\nDone when each is ready. Where the first attempt fails, the reason is said; it goes on as\n"
+    "the program's restart policy says.",
+    (("ncolony start web", "start it, and wait until it is ready"),),
+)  # fmt: skip
+STOP = Verb(
+    "stop", "stop programs, and keep them stopped", _change, "NAME ... | --all", _OPTIONS,
+    f"{NAMES}\n\nDone when no process of them is left. They stay stopped, also when their file changes or another\n"
+    "supervisor takes over, until `ncolony start`, `restart` or the next start of the colony.",
+    (("ncolony stop @batch --why 'disk swap'", "stop all programs with the label batch, with a reason"),),
+)  # fmt: skip
+RESTART = Verb(
+    "restart", "give programs new processes", _change, "NAME ... | --all", _OPTIONS,
+    f"{NAMES}\n\nDone when each is ready again, with a process younger than the request. `ncolony reload` does it\n"
+    "without a gap.",
+    (("ncolony restart web:2", "only the second instance"),),
+)  # fmt: skip
+SIGNAL = Verb(
+    "signal", "send a signal to programs", _signal, "SIGNAL NAME ... | SIGNAL --all",
+    (ALL, Option("--scope", "SCOPE", "who gets it: process (if not given), group or tree")),
+    NAMES,
+    (("ncolony signal HUP web", "have it read its configuration anew, if that is what it does then"),),
+)  # fmt: skip
+UPGRADE = Verb(
+    "upgrade", "have the supervisor become the version that is installed now", _upgrade, "", (WAIT, NO_WAIT),
+    "Every program goes on. A version that could not take over is not switched to.",
+)  # fmt: skip
+SHUTDOWN = Verb(
+    "shutdown", "stop all programs and end the supervisor", _shutdown, "",
+    (Option("--within", "SECONDS", "what still lives by then gets SIGKILL"), WAIT, NO_WAIT),
+    "Done when no process is left. The files stay: the next start of the colony starts the same programs.",
+)  # fmt: skip

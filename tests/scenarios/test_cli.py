@@ -1,0 +1,90 @@
+"""The command line on whole colonies: what a person types, reads, and gets as an exit status."""
+
+import json
+import os
+import signal
+import subprocess
+
+from tests.scenarios.colony import PYTHON, SLEEP, SOURCE, is_alive, on_both, on_native, until
+
+
+def ncolony(colony, *words, **more):
+    """Run a command in the folder of the colony."""
+    options = {"capture_output": True, "text": True, "timeout": 60, "check": False, "cwd": colony.messages.parent}
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE), "NO_COLOR": "1"}
+    return subprocess.run([PYTHON, "-m", "ncolony", *words], env=environment, **(options | more))  # noqa: PLW1510
+
+
+def said(colony, *words, status=0):
+    """Run a command that has to end with ``status``, and return its lines."""
+    done = ncolony(colony, *words)
+    assert done.returncode == status, done.stdout + done.stderr
+    return (done.stdout + done.stderr).splitlines()
+
+
+@on_both
+def test_a_program_is_asked_about_stopped_started_and_restarted(colony):
+    """Answers come when the effect is there; exit statuses say what came of it."""
+    colony.conf("web", {"args": SLEEP, "group": ["public"]})
+    colony.conf("db", {"args": SLEEP, "instances": 2})
+    colony.start()
+    first = colony.pid_of("web")
+    until((colony.messages / ".ncolony" / "control").exists, "the control socket")
+    table = said(colony, "status")
+    assert table[0].split() == ["NAME", "STATE", "PID", "UPTIME", "RESTARTS"]
+    assert {line.split()[0] for line in table[1:]} == {"web", "db:1", "db:2"}
+    assert said(colony, "stop", "@public", "--why", "disk swap") == ["web: stopped"]
+    assert not is_alive(first)
+    assert said(colony, "status", "web", status=3)[1].endswith("stopped by hand")
+    (line,) = said(colony, "start", "web")
+    assert line.startswith("web: running, pid ")
+    assert said(colony, "start", "web")[0].startswith("web: running already")
+    assert said(colony, "restart", "db:2")[0].startswith("db:2: running, pid ")
+    assert said(colony, "signal", "KILL", "web") == ["sent to 1 process"]
+    assert "did you mean 'web'" in said(colony, "stop", "wbe", status=4)[0]
+    assert "name the programs, or say --all" in said(colony, "stop", status=2)[0]
+    found = json.loads("\n".join(said(colony, "status", "--json")))
+    assert found["colony"]["pid"] == colony.pid
+    assert said(colony, "shutdown") == []
+    colony.ended()
+    assert "none listens at" in said(colony, "status", status=3)[0]
+
+
+@on_native
+def test_why_tells_the_story_of_a_program_that_crashes(colony):
+    """How it stands, how it ended, what it said, and what comes next; all of it over the supervisor's own death."""
+    code = "echo starting; echo 'no database' >&2; exit 7"
+    restart = {"min_delay": "30s", "max_delay": "60s", "attempts": 5}
+    colony.conf("bad", {"args": ["sh", "-c", code], "restart": restart})
+    colony.conf("good", {"args": SLEEP})
+    colony.start()
+    until(lambda: "next start" in ncolony(colony, "status").stdout, "the crash")
+    story = said(colony, "why", "bad")
+    assert story[0].startswith("bad waits for its next start: in ")
+    assert story[0].endswith("attempt 2 of 5")
+    assert story[1].startswith("  exited with status 7 after ")
+    assert story[2:4] == ["  its last lines:", "    | no database"]
+    assert said(colony, "why", "good")[0].startswith("good runs for ")
+    wrong = said(colony, "why")
+    assert wrong[0].startswith("bad waits for its next start")
+    assert not any(line.startswith("good") for line in wrong)
+    colony.stop(signal.SIGKILL)
+    colony.process.stdout.close()
+    colony.start()
+    until(lambda: "bad" in ncolony(colony, "status").stdout, "its successor")
+    assert "    | no database" in said(colony, "why", "bad")
+
+
+@on_native
+def test_logs_and_events_are_shown(colony):
+    """The last lines, filtered; events by their numbers, and as JSON."""
+    colony.conf("web", {"args": ["sh", "-c", "for i in 1 2 3; do echo line $i; done; exec sleep 1000"]})
+    colony.start()
+    colony.pid_of("web")
+    until(lambda: len(said(colony, "logs", "web")) == 3, "its lines")
+    assert said(colony, "logs", "web", "-n", "1") == ["web | line 3"]
+    assert said(colony, "logs", "--grep", "[12]$") == ["web | line 1", "web | line 2"]
+    assert "no regular expression" in said(colony, "logs", "--grep", "[", status=2)[0]
+    assert any("web runs, pid" in line for line in said(colony, "events", "--since", "0"))
+    events = [json.loads(line) for line in said(colony, "events", "--since", "0", "--json")]
+    assert {event.get("kind") for event in events} >= {"added", "state"}
