@@ -38,6 +38,20 @@ def test_changed_program_is_restarted_and_no_other(colony):
     assert colony.pids["one"] != before["one"]
 
 
+def test_a_large_directory_is_started_by_priority(colony):
+    """It is read in slices, and the one that comes first may lie in the last."""
+    for number in range(50):
+        colony.write(f"p{number:02}", {"args": [f"p{number:02}"]})
+    colony.write("z-first", '{"args": ["z-first"], "priority" : -5}')
+    colony.write("a-last", {"args": ["a-last"], "priority": 2000})
+    colony.write("b-broken", '{"priority": "soon", "args": ["x"]}')
+    (colony.conf / "c-folder").mkdir()
+    os.mkfifo(colony.conf / "d-pipe")
+    colony.open()
+    started = [process.launch.args[0] for process in colony.spawner.processes]
+    assert started == ["z-first", *(f"p{number:02}" for number in range(50)), "a-last"]
+
+
 def test_same_meaning_restarts_nothing(colony):
     """White space, the order of keys, a default spelled out: other bytes, the same program."""
     colony.open()

@@ -86,7 +86,7 @@ class Door:
         self._opened_at = self._loop.now()
         self._lay_there = self._list(self._messages.path, self._messages.names) or []
         self._look_at_colony()
-        self._list_conf()
+        self._list_conf(self._conf.by_priority)
         self._schedule()
 
     def look_again(self) -> None:
@@ -169,10 +169,10 @@ class Door:
         self._unsettled = set()
         self._schedule()
 
-    def _list_conf(self) -> None:
+    def _list_conf(self, order: Callable[[Iterable[str]], list[str]] = sorted) -> None:
         names = self._list(self._conf.path, self._conf.names)
         if names is not None:
-            self._changed.update(dict.fromkeys(sorted(names)))
+            self._changed.update(dict.fromkeys(order(names)))
 
     def _take_messages(self, among: Container[str] | None = None) -> None:
         if self._list(self._messages.path, lambda: self._messages.take(self._loop.now(), among)) is False:
