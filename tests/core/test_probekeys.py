@@ -88,6 +88,7 @@ def test_health_has_the_defaults_of_kubernetes(value: object, rule: HealthRule) 
         ({"http": "http://localhost/a b"}, "ready.http: "),
         ({"http": "http://localhost/a\r\nX: y"}, "ready.http: "),
         ({"http": "http://example.org/"}, "ready.http: "),
+        ({"http": "http://localhost/" + "x" * 2000}, "ready.http: 2017 of them: at most 2000 characters"),
         ({"fd": 2}, "ready.fd: 2: a descriptor from 3 to 255"),
         ({"log": "a(b"}, "ready.log: "),
         ({"log": "x" * 1001}, "ready.log: 1001 of them: at most 1000 characters"),

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 LOCAL = "127.0.0.1"
 FIRST_FD, LAST_FD = 3, 255
 MAX_PATTERN = 1000
+MAX_URL = 2000
 READY_PERIOD = 1.0
 HEALTH_TIMEOUT = 1.0
 JITTER = 0.1  # of the period
@@ -78,6 +79,8 @@ def _a_tcp(value: object) -> Tcp:
 
 def _an_http(value: object) -> Http:
     text = a_full_text(value)
+    if len(text) > MAX_URL:
+        raise Mismatch(f"at most {MAX_URL} characters", "", f"{len(text)} of them")
     if text.startswith("https:"):
         raise Mismatch("an http:// URL; for https let a command ask, with `exec`")
     parts = pattern(r"http://(\[[^]/?#]*\]|[^:/?#@]*)(?::([0-9]+))?((?:[/?][!-\"$-~]*)?)").fullmatch(text)

@@ -138,6 +138,7 @@ class Reporting:
 
     def ended(self, name: str, number: int) -> None:
         """See ports.py."""
+        self._programs.pop((name, number), None)
         self._senders.remove((name, number))
         self._newlines.drop((name, number))
 
