@@ -17,6 +17,14 @@ for number in itertools.count():
 """
 
 
+def leads_session(pid):
+    """Tell whether a process is there, and the first of its session."""
+    try:
+        return os.getsid(pid) == pid
+    except ProcessLookupError:  # reaped meanwhile
+        return False
+
+
 class Mortal(RunningColony):
     """A colony whose supervisor does not live long."""
 
@@ -42,7 +50,7 @@ class Mortal(RunningColony):
         found = {}
         for pid in with_environment([self.mark.encode()]):
             run = environment_of(pid).get("NCOLONY_RUN", "")
-            if run.split("/")[-2:-1] == [f"{name}:1"] and is_alive(pid) and os.getsid(pid) == pid:
+            if run.split("/")[-2:-1] == [f"{name}:1"] and is_alive(pid) and leads_session(pid):
                 found[pid] = run
                 self._runs.add(run.split("/")[0])
         return found

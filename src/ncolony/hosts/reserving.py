@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # Descriptors that programs' output leaves free, or nobody could read the file that asks for fewer programs, nor ask
 # what is wrong; half of them for programs that are on their way while it is counted, and will take one each.
 RESERVE = 32
+PART = 6  # of a low limit it is no more than this part, or there would be no program at all
 HOLES = 4  # a pipe that is opened anew leaves two
 
 
@@ -46,7 +47,8 @@ def _is_room() -> bool:
     try:
         while len(probes) < HOLES:
             probes.append(os.open("/", os.O_PATH | os.O_CLOEXEC))
-        return probes[-1] < resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVE
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        return probes[-1] < limit - min(RESERVE, limit // PART)
     except OSError:
         return False
     finally:
