@@ -65,7 +65,9 @@ class Channel:
 
     def keep(self) -> None:
         """Have the keeper hold the pipes."""
-        if self._keeping is None or not self._streams:
+        if self._keeping is None:
+            for stream in self._streams.values():
+                stream.unkept()
             return
         copies: dict[str, int] = {}
         try:

@@ -17,14 +17,13 @@ STREAMS = ("stdout", "stderr")
 class Stream:
     """One stream of one slot."""
 
-    __slots__ = ("_handed", "_write", "pump", "read")
+    __slots__ = ("_handed", "_spare", "_write", "pump", "read")
     pump: Pump
 
     def __init__(self, read: int = -1) -> None:
         """Read the pipe ``read``, which is open for both, or a new one. Raises OSError."""
         self._handed = -1
-        self._write = -1  # the end to write to, where /proc is missing and no descriptor can be open for both
-        self.read, self._write = (read, -1) if read >= 0 else _new_pipe()
+        self.read, self._spare, self._write = (read, -1, -1) if read >= 0 else _new_pipe()
 
     def child_fd(self) -> int:
         """Return the descriptor that a process gets: the pipe opened anew, with a mode of its own, which is to wait.
@@ -37,10 +36,13 @@ class Stream:
         return self._handed
 
     def to_keep(self) -> int:
-        """Return the pipe opened anew, for the keeper: to read only, so that it can tell when nobody else has it.
+        """Return a descriptor for the keeper: to read only, so that it can tell when nobody else has the pipe.
 
         Raises OSError; FileNotFoundError where /proc is missing.
         """
+        if self._spare >= 0:
+            spare, self._spare = self._spare, -1
+            return spare
         return os.open(f"/proc/self/fd/{self.read}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
 
     def spawned(self) -> None:
@@ -49,9 +51,16 @@ class Stream:
             os.close(self._handed)
             self._handed = -1
 
+    def unkept(self) -> None:
+        """Close what no keeper has taken."""
+        if self._spare >= 0:
+            os.close(self._spare)
+            self._spare = -1
+
     def close(self) -> None:
         """Give the descriptors back."""
         self.spawned()
+        self.unkept()
         os.close(self.read)
         if self._write >= 0:
             os.close(self._write)
@@ -90,18 +99,17 @@ def pipes_of(pid: int | None) -> dict[str, int]:
     return found
 
 
-def _new_pipe() -> tuple[int, int]:
-    """Make a pipe: one descriptor open for both (and -1), or where /proc is missing its two ends."""
+def _new_pipe() -> tuple[int, int, int]:
+    """Make a pipe: one descriptor open for both and one to read (and -1), or where /proc is missing its two ends."""
     read, write = os.pipe2(os.O_CLOEXEC)
     try:
         both = os.open(f"/proc/self/fd/{read}", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         os.set_blocking(read, False)
-        return read, write
+        return read, -1, write
     except OSError:
         os.close(read)
         os.close(write)
         raise
-    os.close(read)
     os.close(write)
-    return both, -1
+    return both, read, -1
