@@ -231,7 +231,7 @@ def test_programs_beyond_the_hard_limit_wait_for_room_and_the_others_run(colony)
     for number in range(40):
         colony.conf(f"p{number:02}", {"args": SLEEP})
     colony.start(
-        "-m", "0.05", "-M", "0.1", "--frequency", "0.1", prefix=("sh", "-c", 'ulimit -n 48 && exec "$@"', "sh")
+        "-m", "0.05", "-M", "0.1", "--frequency", "0.1", prefix=("sh", "-c", 'ulimit -n 80 && exec "$@"', "sh")
     )
     colony.wait_for("Too many open files|EMFILE")
     running = until(lambda: len(found := set(colony.pids())) >= 5 and found, "those that fit")
