@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from fcntl import F_GETPIPE_SZ, fcntl
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 import ncolony
 from ncolony.core.logspec import ConsoleLog, FileLog, SyslogLog
 from ncolony.posix.console import readable
-from ncolony.posix.pump import RECENT, Pump, Recent, last_lines
+from ncolony.posix.pump import RECENT, WIDE, Pump, Recent, last_lines
 from ncolony.posix.targets import LineTarget, Origin, Targets
 from tests.logs.conftest import joined, numbered, rotated
 
@@ -63,6 +64,17 @@ def test_one_stream_can_go_to_several_targets(bench, targets, papers, tmp_path):
     assert papers["stdout"] == "one\ntwo\\xff\n"
     assert (tmp_path / "web.raw").read_bytes() == b"one\ntwo\xff\n"
     assert (tmp_path / "web.prefix").read_bytes() == b"web | one\nweb | two\\xff\n"
+
+
+def test_a_pipe_that_a_program_fills_is_made_wide(bench, targets, tmp_path):
+    """Who writes much waits less often; who writes little costs no more than before."""
+    program = bench.program(*targets.open([FileLog(str(tmp_path / "log"))], Origin("web", 1, "web"), "stdout"))
+    before = fcntl(program.end, F_GETPIPE_SZ)
+    program.says(b"a line\n")
+    assert fcntl(program.end, F_GETPIPE_SZ) == before
+    program.says(b"x" * before)
+    assert fcntl(program.end, F_GETPIPE_SZ) == WIDE
+    assert (tmp_path / "log").read_bytes() == b"a line\n" + b"x" * before
 
 
 @pytest.mark.parametrize("form", ["raw", "prefix"])

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ncolony.core.logspec import FileLog
     from ncolony.posix.rotation import Compressor
 
+PIECE = 4 * CHUNK  # bytes spliced at a time
 MAX_OVERRUN = 65536  # bytes over the limit after which a line is cut
 STEP = 512  # bytes moved one by one in a turn
 NEWLINE = b"\n"
@@ -76,7 +77,7 @@ class LogFile:
                 return self._finish_line(pipe, status.st_size)
             status = self._rotate(status)
         left = self._limit() - status.st_size
-        room = left if 0 < left < CHUNK else CHUNK
+        room = left if 0 < left < PIECE else PIECE
         return os.splice(pipe, self._fd, room, offset_dst=status.st_size, flags=_NONBLOCK)
 
     def append(self, data: bytes) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from fcntl import F_SETPIPE_SZ, fcntl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ if TYPE_CHECKING:
             """Write what is left, and give everything back."""
 
 
-CHUNK = 65536  # bytes moved at a time: a chatty program gets no longer turn than this
+WIDE = 1 << 20  # bytes: the most that a user may ask for
+CHUNK = 65536  # bytes read at a time, and four times as many spliced: a chatty program gets no longer turn than this
 RECENT = 65536
 SMALL = 4096
 MAX_DRAIN = 2 << 20  # bytes: more than a pipe holds, and an end against a child left behind that never stops writing
@@ -87,12 +89,12 @@ def last_lines(data: bytes, count: int) -> list[bytes]:
 class Pump:
     """One stream of one slot, over all its runs."""
 
-    __slots__ = ("_file", "_loop", "_pipe", "_recent", "_targets", "_watching", "ear", "moved", "tap")
+    __slots__ = ("_file", "_loop", "_pipe", "_recent", "_targets", "_watching", "_wide", "ear", "moved", "tap")
 
     def __init__(self, loop: Loop, pipe: int, targets: Sequence[Target]) -> None:
         """Read ``pipe``, which never waits, whenever there is something in it."""
         self._loop, self._pipe = loop, pipe
-        self._watching = False
+        self._watching = self._wide = False
         self.ear: Callable[[bytes], bool] | None = None
         """Gets what goes by, until it returns true; nothing is spliced as long."""
         self.moved = 0
@@ -164,6 +166,8 @@ class Pump:
         """Move one piece, and return its size; 0: there is no more."""
         moved = self._carry()
         self.moved += moved
+        if moved >= CHUNK and not self._wide:
+            self._widen()
         return moved
 
     def _carry(self) -> int:
@@ -185,6 +189,14 @@ class Pump:
         if self.ear is not None and self.ear(data):
             self.ear = None
         return len(data)
+
+    def _widen(self) -> None:
+        """Make room in the pipe of a program that fills it: it waits less often, and so do we."""
+        self._wide = True
+        try:
+            fcntl(self._pipe, F_SETPIPE_SZ, WIDE)
+        except OSError:
+            pass  # more than a user may have in pipes; then it stays as it is
 
     def _take_what_is_left(self) -> None:
         """Hand on what a blocked target has left in the pipe: there is no later, and it counts what it cannot write."""
