@@ -6,7 +6,7 @@ at once and whole, beside any number of other writers and readers, and survives 
 new one. Functions and signatures are those of NColony's earlier ``ctllib``, with more after them.
 
 All of them raise :class:`ConfigError` where what was given cannot be used (a directory that is missing or closed to us
-included), :class:`Refused` where there is no such program, and :class:`OSFailure` where the system fails us; nothing
+included), :class:`NoSuch` where there is no such program, and :class:`OSFailure` where the system fails us; nothing
 was changed then. This module must not know how a command line looks.
 """
 
@@ -20,7 +20,7 @@ from errno import EROFS
 from itertools import count
 from time import time_ns
 
-from ncolony.core.errors import ConfigError, NColonyError, OSFailure, Refused
+from ncolony.core.errors import ConfigError, NColonyError, NoSuch, OSFailure
 from ncolony.core.names import check_name, is_ignored, nearest, quoted
 from ncolony.core.parse import NotAnObject, Problem, parse, shown
 from ncolony.core.record import record
@@ -98,22 +98,22 @@ def add(  # noqa: PLR0913, PLR0917 - nine parameters are the old signature; the 
 
 
 def remove(places: Places, name: str) -> None:
-    """Remove the program ``name``; a supervisor stops it. Raises :class:`Refused` where there is none."""
+    """Remove the program ``name``; a supervisor stops it. Raises :class:`NoSuch` where there is none."""
     _on_file(places, name, "remove", os.unlink)
 
 
 def restart(places: Places, name: str) -> None:
-    """Ask for the program ``name`` to be restarted. Raises :class:`Refused` where there is none."""
+    """Ask for the program ``name`` to be restarted. Raises :class:`NoSuch` where there is none."""
     _on_file(places, name, "restart", os.stat)
     _send(places, f"restart {quoted(name)}", {"type": "RESTART", "name": name})
 
 
 def restart_group(places: Places, group: str) -> None:
-    """Ask for the programs that carry the label ``group`` to be restarted. Raises :class:`Refused` where none does."""
+    """Ask for the programs that carry the label ``group`` to be restarted. Raises :class:`NoSuch` where none does."""
     labels = {label for name in names(places) for label in _labels(places, name)}
     if group not in labels:
         where = f"{quoted(os.fspath(places.config))} carries that label{_suggestion(group, sorted(labels))}"
-        raise Refused(f"cannot restart the group {quoted(group)}: no program in {where}")
+        raise NoSuch(f"cannot restart the group {quoted(group)}: no program in {where}")
     _send(places, f"restart the group {quoted(group)}", {"type": "RESTART-GROUP", "group": group})
 
 
@@ -123,6 +123,25 @@ def restart_all(places: Places) -> None:
 
 
 restartAll = restart_all  # noqa: N816 - the old name
+
+
+def scale(places: Places, name: str, instances: int) -> None:
+    """Have the program ``name`` run so many times: changes ``instances`` in its file, and nothing else in it.
+
+    Raises :class:`NoSuch` where there is no such program, :class:`ConfigError` where its file cannot be used, or
+    could not be used with that number.
+    """
+    from ncolony.core.edit import with_key
+
+    _on_file(places, name, "scale", os.stat)
+    described = read(places, name)
+    if described.text is None or described.value is None:
+        raise ConfigError(f"cannot scale {quoted(name)}: {'; '.join(map(str, described.problems))}")
+    text = with_key(described.text, "instances", instances)
+    problems = _checked(name, *parse(text.encode())).problems
+    if problems:
+        raise ConfigError(f"cannot scale {quoted(name)}: {'; '.join(map(str, problems))}")
+    _put(_folder(places.config), name, text.encode(), f"scale {quoted(name)}", durable=True)
 
 
 def upgrade(places: Places) -> None:
@@ -140,7 +159,7 @@ def names(places: Places) -> list[str]:
 
 
 def read(places: Places, name: str) -> Description:
-    """Return what the file of ``name`` says and what is wrong with it. Raises :class:`Refused` where there is none."""
+    """Return what the file of ``name`` says and what is wrong with it. Raises :class:`NoSuch` where there is none."""
     from ncolony.directory import files
 
     found = files.read(_on_file(places, name, "show", os.stat))
@@ -256,7 +275,7 @@ def _on_file(places: Places, name: str, doing: str, call: Callable[[str], object
     except FileNotFoundError:
         hint = _suggestion(name, names(places))
         message = f"cannot {doing} {quoted(name)}: there is no program {quoted(name)} in {quoted(folder)}{hint}"
-        raise Refused(message) from None
+        raise NoSuch(message) from None
     except OSError as error:
         raise _failure(f"{doing} {quoted(name)}", folder, error) from error
     return path

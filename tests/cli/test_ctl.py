@@ -120,7 +120,7 @@ def test_what_needs_no_messages_does_not_ask_for_them(places, capsys):
         ([], 2, "cannot read the command line: no verb; give one of add, remove, "),
         (["strat"], 2, 'there is no verb "strat"'),
         (["remov", "web"], 2, "did you mean remove?"),
-        (["status"], 2, 'there is no verb "status"'),
+        (["sing"], 2, 'there is no verb "sing"'),
         (["restart"], 2, "cannot restart: NAME is missing"),
         (["restart", "web", "echo"], 2, 'cannot restart: "echo" is one word too many'),
         (["restart", "web", "--name", "web"], 2, "one word too many"),

@@ -295,7 +295,23 @@ def test_requests_of_no_use_are_told_what_is_wanted(house, request_, words):
     assert house.state == "running"
 
 
-@pytest.mark.parametrize("verb", ["check", "plan", "apply", "reload", "health", "metrics", "send"])
+def test_health_tells_what_is_not_well(house):
+    """In the words of core/wellness.py; of the programs that are named only; and that the colony is being stopped."""
+    house.apply(program(), program("db", stop=StopPolicy(timeout=5.0)))
+    house.loop.advance(5)
+    caller = house.caller()
+    assert (caller.ask("health")["healthy"], caller.ask("health")["troubles"]) == (True, [])
+    house.companions["db", 1] = {"health": {"ok": False, "last_error": "connection refused"}}
+    answer = caller.ask("health")
+    assert (answer["ok"], answer["healthy"], answer["more"]) == (True, False, 0)
+    assert answer["troubles"] == ["db is not well: connection refused"]
+    assert caller.ask("health", names=["web"])["healthy"]
+    assert kind(caller.ask("health", names=["nosuch"])) == "no-such"
+    house.supervisor.shut_down(lambda: None)
+    assert caller.ask("health", names=["web"])["troubles"][0] == "the colony is being stopped"
+
+
+@pytest.mark.parametrize("verb", ["check", "plan", "apply", "reload", "metrics", "send"])
 def test_what_is_not_there_yet_says_so(house, verb):
     """No verb is accepted and ignored."""
     answer = house.caller().ask(verb)

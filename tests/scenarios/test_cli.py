@@ -88,3 +88,46 @@ def test_logs_and_events_are_shown(colony):
     assert any("web runs, pid" in line for line in said(colony, "events", "--since", "0"))
     events = [json.loads(line) for line in said(colony, "events", "--since", "0", "--json")]
     assert {event.get("kind") for event in events} >= {"added", "state"}
+
+
+@on_both
+def test_scale_changes_the_file_and_waits_until_so_many_run(colony):
+    """Up, down, and no further than the file; a program that cannot run is told at once."""
+    colony.conf("web", '{"args": ["sleep", "1000"],  "note": "by hand"}')
+    colony.conf("bad", {"args": ["sh", "-c", "exit 3"], "restart": {"min_delay": "60s", "max_delay": "60s"}})
+    colony.start()
+    first = colony.pid_of("web")
+    until((colony.messages / ".ncolony" / "control").exists, "the control socket")
+    assert said(colony, "scale", "web", "3") == ["web: 3 running"]
+    assert (colony.config / "web").read_text() == '{"args": ["sleep", "1000"],  "note": "by hand", "instances": 3}'
+    assert len(colony.pids("web")) == 3
+    assert said(colony, "scale", "web", "3") == ["web: 3 running"]
+    assert said(colony, "scale", "web", "1") == ["web: 1 running"]
+    assert colony.pids("web") == [first]
+    until(lambda: "backoff" in ncolony(colony, "status", "bad").stdout, "the crash")
+    (line, *_) = said(colony, "scale", "bad", "2", status=1)
+    assert line.startswith("bad:")
+    assert "exited with status 3" in line
+    said(colony, "stop", "web")
+    assert said(colony, "scale", "web", "2") == ["web: 1 running, 1 stopped; `ncolony start web` starts them"]
+
+
+@on_both
+def test_health_is_a_check_for_containers(colony):
+    """Nothing and 0 where all is well; a line each and 1 where not; what was stopped by hand is well."""
+    colony.conf("web", {"args": SLEEP})
+    colony.start()
+    colony.pid_of("web")
+    until(lambda: ncolony(colony, "ping").returncode == 0, "an answer")
+    assert said(colony, "ping")[0].endswith(
+        f"pid {colony.pid}, on the {'native' if colony.host.native else 'reactor'} loop"
+    )
+    until(lambda: ncolony(colony, "health").returncode == 0, "health")
+    assert said(colony, "health", "web") == []
+    colony.conf("bad", {"args": ["sh", "-c", "exit 3"], "restart": {"min_delay": "60s", "max_delay": "60s"}})
+    until(lambda: "backoff" in ncolony(colony, "status").stdout, "the crash")
+    assert said(colony, "health", status=1) == ["bad is backoff"]
+    assert said(colony, "health", "--program", "web") == []
+    assert "there is no program or label 'wbe'" in said(colony, "health", "wbe", status=4)[0]
+    said(colony, "stop", "bad")
+    assert said(colony, "health") == []

@@ -8,6 +8,11 @@ if TYPE_CHECKING:
 
 # In the order of a help text.
 VERBS: dict[str, tuple[str, str]] = {
+    "init": ("files", "INIT"),
+    "add": ("files", "ADD"),
+    "remove": ("files", "REMOVE"),
+    "show": ("files", "SHOW"),
+    "list": ("files", "LIST"),
     "status": ("status", "STATUS"),
     "why": ("why", "WHY"),
     "logs": ("watch", "LOGS"),
@@ -15,7 +20,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "start": ("change", "START"),
     "stop": ("change", "STOP"),
     "restart": ("change", "RESTART"),
+    "scale": ("scale", "SCALE"),
     "signal": ("change", "SIGNAL"),
+    "health": ("health", "HEALTH"),
+    "ping": ("health", "PING"),
     "upgrade": ("change", "UPGRADE"),
     "shutdown": ("change", "SHUTDOWN"),
 }

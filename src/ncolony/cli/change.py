@@ -9,7 +9,7 @@ import json
 
 from ncolony.cli.options import Option
 from ncolony.cli.place import connect
-from ncolony.cli.verb import DONE, JSON, Call, Verb, misused, status_of, tell
+from ncolony.cli.verb import DONE, JSON, NAMES, Call, Verb, misused, status_of, tell
 from ncolony.control.client import Denied
 
 TYPE_CHECKING = False
@@ -20,9 +20,6 @@ ALL = Option("--all", "", "all programs")
 WAIT = Option("--wait", "SECONDS", "how long to wait for the effect [60, and the programs' own times]")
 NO_WAIT = Option("--no-wait", "", "do not wait for the effect")
 WHY = Option("--why", "TEXT", "the reason, for the log and for `ncolony why`")
-NAMES = (
-    "A NAME is a program, `web:2` one of its instances, `@public` all programs with a label, `web-*` all that match."
-)
 
 
 def arguments(call: Call) -> dict[str, object]:

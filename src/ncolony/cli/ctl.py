@@ -9,7 +9,7 @@ import sys
 
 from ncolony import ctllib
 from ncolony.cli.options import Given, Option, described, read
-from ncolony.core.errors import ConfigError, NColonyError, OSFailure, Refused
+from ncolony.core.errors import ConfigError, NColonyError, NoSuch, OSFailure
 from ncolony.core.names import nearest, quoted
 from ncolony.core.record import record
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DONE = 0
-STATUSES: dict[type[NColonyError], int] = {OSFailure: 1, ConfigError: 2, Refused: 4}
+STATUSES: dict[type[NColonyError], int] = {OSFailure: 1, ConfigError: 2, NoSuch: 4}
 
 PLACES = (
     Option("--config", "DIR", "the directory of the programs' files"),
@@ -130,6 +130,8 @@ def _main(argv: list[str]) -> int:
         print(_help())
         return DONE
     name = before.words[0] if before.words else ""
+    if name not in VERBS and (status := _catalogued(name, before)) is not None:
+        return status
     verb = _verb(name)
     options = (*verb.options(), *([_word_option(verb)] if verb.word else ()), *PLACES)
     after = _read(before.words[1:], options, name)
@@ -139,6 +141,17 @@ def _main(argv: list[str]) -> int:
     given = Given({**before.values, **after.values}, after.words)
     word = _word(name, verb, given)
     return verb.call(_places(name, verb, given), word, given)
+
+
+def _catalogued(name: str, before: Given) -> int | None:
+    """Do one of the verbs that ``ctl`` does not have of its own, in the same colony; None where there is none."""
+    from ncolony.cli import catalog
+    from ncolony.cli.verb import run
+
+    if name not in catalog.VERBS or not catalog.verb(name).in_colony:
+        return None
+    places = [f"{option}={value}" for option, values in before.values.items() for value in values]
+    return run(catalog.verb(name), [*places, *before.words[1:]])
 
 
 def _read(argv: list[str], options: tuple[Option, ...], verb: str, *, to_first_word: bool = False) -> Given:
@@ -157,7 +170,9 @@ def _verb(name: str) -> Verb:
     if not name:
         raise _misused(f"no verb; give one of {', '.join(VERBS)}")
     if name not in VERBS:
-        near = nearest(name, list(VERBS))
+        from ncolony.cli import catalog
+
+        near = nearest(name, [*VERBS, *catalog.VERBS])
         hint = f"did you mean {near}?" if near else f"give one of {', '.join(VERBS)}"
         raise _misused(f"there is no verb {quoted(name)}; {hint}")
     return VERBS[name]
@@ -188,9 +203,13 @@ def _places(name: str, verb: Verb, given: Given) -> ctllib.Places:
 
 
 def _help() -> str:
+    from ncolony.cli import catalog
+
     verbs = "\n".join(f"  {f'{name} {verb.word}'.rstrip():<22}{verb.about}" for name, verb in VERBS.items())
+    others = ", ".join(name for name in catalog.VERBS if name not in VERBS and catalog.verb(name).in_colony)
     return (
         f"usage: ncolony ctl --config DIR --messages DIR VERB ...\n\n{verbs}\n\n{described(PLACES)}\n\n"
+        f"And, as `ncolony VERB` does them: {others}.\n\n"
         "The two directories may stand behind the verb. Exit status: 0 done, 1 failed, 2 the command line or a\n"
         "description cannot be used, 4 no such program."
     )

@@ -67,14 +67,14 @@ def _rows(places: ctllib.Places) -> Iterator[Row]:
 
 
 def _command(row: Row) -> str:
-    return f"cannot be used: {'; '.join(row['problems'])}" if row["args"] is None else _for_shell(row["args"])
+    return f"cannot be used: {'; '.join(row['problems'])}" if row["args"] is None else for_shell(row["args"])
 
 
 # What a shell takes as it is. The list of shlex.quote, whose import would cost more than reading all the files.
 PLAIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_"
 
 
-def _for_shell(words: Sequence[str]) -> str:
+def for_shell(words: Sequence[str]) -> str:
     """Return a command as one would type it."""
     return " ".join(word if word and not word.strip(PLAIN) else _in_quotes(word) for word in words)
 

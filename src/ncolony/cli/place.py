@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ncolony.cli.options import Given
     from ncolony.control.client import Client
+    from ncolony.ctllib import Places
 
 VARIABLE = "NCOLONY_COLONY"
 PLACE = (
@@ -45,6 +46,16 @@ def place_of(given: Given) -> Place:
         if not os.path.isdir(path) and not (given.last("--state") and not was_named):
             raise ConfigError(_missing(path, named or was_named))
     return place
+
+
+def places_of(given: Given) -> Places:
+    """Return the directories of that colony for what works on its files. Raises as :func:`place_of` does."""
+    from ncolony.ctllib import Places
+
+    if config := given.last("--config"):
+        return Places(config, given.last("--messages") or "")
+    place = place_of(given)
+    return Places(place.config, place.messages)
 
 
 def _missing(path: str, named: str | None) -> str:

@@ -6,7 +6,7 @@ import json
 
 from ncolony.cli.place import connect
 from ncolony.cli.tables import COLOR, DIM, STATES, table, wants_color
-from ncolony.cli.verb import DONE, JSON, NOT_RUNNING, Call, Verb
+from ncolony.cli.verb import DONE, JSON, NAMES, NOT_RUNNING, Call, Verb
 from ncolony.core.story import seconds
 
 TYPE_CHECKING = False
@@ -88,8 +88,7 @@ STATUS = Verb(
     _act,
     "[NAME ...]",
     (JSON, COLOR),
-    "A NAME is a program, `web:2` one of its instances, `@public` all programs with a label, `web-*` all that match.\n"
-    "Without names all are shown. With names the exit status is 3 where one of them is not running.",
+    f"{NAMES}\nWithout names all are shown. With names the exit status is 3 where one of them is not running.",
     (
         ("ncolony status", "all programs of the colony in this folder"),
         ("ncolony -C /srv/colony status web @public", "one program, and those with a label"),

@@ -26,6 +26,10 @@ STATUSES = {
 }
 KINDS = {"usage": USAGE, "no-such": NO_SUCH}  # of errors that a supervisor answers; all others are FAILED
 
+NAMES = (
+    "A NAME is a program, `web:2` one of its instances, `@public` all programs with a label, `web-*` all that match."
+)
+
 JSON = Option("--json", "", "print what the supervisor answers, as JSON")
 
 

@@ -85,6 +85,12 @@ class Client:
             spoken = self.hello.get("protocol")
             raise Unanswered(f"cannot talk to this supervisor: it speaks protocol {spoken}, this client {PROTOCOL}")
 
+    def limit(self, timeout: float | None) -> None:
+        """Wait so many seconds for a line from now on; None: as long as it takes."""
+        self._timeout = timeout
+        if self._socket is not None:
+            self._socket.settimeout(timeout)
+
     def close(self) -> None:
         """Hang up."""
         if self._socket is not None:

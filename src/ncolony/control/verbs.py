@@ -185,6 +185,12 @@ def _scale(_: World, call: Call) -> None:
     raise Failure(REFUSED, f"cannot scale over the control socket: the files say how many there are; {wanted}")
 
 
+def _health(world: World, call: Call) -> None:
+    from ncolony.control.health import health
+
+    health(world, call)
+
+
 def _not_yet(_: World, call: Call) -> None:
     raise Failure(FAILED, f"cannot {call.verb}: not there yet in this version of NColony")
 
@@ -205,7 +211,7 @@ VERBS: dict[str, Verb] = {
     "check": Verb(_not_yet, WHAT, reads=True),
     "plan": Verb(_not_yet, WHAT, reads=True),
     "apply": Verb(_not_yet, WHAT),
-    "health": Verb(_not_yet, WHAT, reads=True),
+    "health": Verb(_health, WHAT, reads=True),
     "metrics": Verb(_not_yet, reads=True),
     "cancel": Verb(_cancel, (REQUEST,), reads=True),
     "upgrade": Verb(_upgrade),
