@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import uuid
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -107,6 +107,28 @@ def is_alive(pid):
 def gone(*pids):
     """Wait until none of these processes is alive."""
     until(lambda: not any(map(is_alive, pids)), f"the end of {pids}")
+
+
+@contextmanager
+def small_disk(place):
+    """A file system of 256 KB."""
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)]
+    if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        pytest.skip("mounting a tmpfs is not permitted here")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def fill(path):
+    """Fill the file system that ``path`` is on to the last byte."""
+    with path.open("wb", buffering=0) as file, suppress(OSError):
+        for size in (1 << 16, 1 << 12, 1):
+            with suppress(OSError):
+                while file.write(b"x" * size):
+                    pass
 
 
 def with_environment(mark):

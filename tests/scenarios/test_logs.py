@@ -7,13 +7,12 @@ import signal
 import socket
 import subprocess
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.logs.conftest import joined, rotated
-from tests.scenarios.colony import SLEEP, descriptors_of, is_alive, on_both, on_native, until
+from tests.scenarios.colony import SLEEP, descriptors_of, is_alive, on_both, on_native, small_disk, until
 
 # Writes numbered lines as fast as it can, then says so on standard error and stays.
 NUMBERS = (
@@ -269,19 +268,6 @@ def test_a_missing_directory_is_told_and_the_program_runs(colony):
     log.parent.mkdir()
     colony.wait_for(r"can write to '.*log' again; nothing was dropped$")
     assert log.read_bytes() == b"early\n"
-
-
-@contextmanager
-def small_disk(place):
-    """A file system of 256 KB."""
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)]
-    if subprocess.run(command, capture_output=True, check=False).returncode != 0:
-        pytest.skip("mounting a tmpfs is not permitted here")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", "-l", str(place)], check=True)
 
 
 @on_native

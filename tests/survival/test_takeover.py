@@ -9,7 +9,18 @@ from time import monotonic
 
 import pytest
 
-from tests.scenarios.colony import PYTHON, SLEEP, environment_of, gone, is_alive, on_both, on_native, until
+from tests.scenarios.colony import (
+    PYTHON,
+    SLEEP,
+    environment_of,
+    fill,
+    gone,
+    is_alive,
+    on_both,
+    on_native,
+    small_disk,
+    until,
+)
 
 
 @on_both
@@ -380,3 +391,33 @@ def test_the_mark_and_the_records_agree(mortal):
     record = json.loads(line.strip().rpartition(" ")[0])
     assert (record["name"], record["n"], record["pid"], record["state"]) == ("web", 1, pid, "running")
     assert environment_of(pid)["NCOLONY_RUN"].endswith(f"/web:1/{record['run']}")
+
+
+@on_both
+def test_on_a_full_disk_programs_are_taken_over_all_the_same(mortal):
+    """Bug 62: killed while nothing can be written, the supervisor has a successor that doubles and loses nobody."""
+    with small_disk(mortal.folder / "disk") as disk:
+        for name in ("web", "db"):
+            mortal.conf(name, {"args": SLEEP})
+        mortal.start("--state", str(disk / "state"), "--threshold", "0")
+        web, db = mortal.one("web"), mortal.one("db")
+        fill(disk / "filler")
+        os.kill(web, signal.SIGKILL)
+        web = mortal.one("web", web)
+        mortal.kill()
+        mortal.again("--state", str(disk / "state"), "--threshold", "0")
+        mortal.wait_for(r"the records that are there are gone on with$")
+        assert (mortal.one("web"), mortal.one("db")) == (web, db)
+        for number in range(40):  # more than there are slots for
+            mortal.conf(f"more{number}", {"args": SLEEP})
+        mortal.wait_for(r"the next one finds those processes by their marks$")
+        more = [mortal.one(f"more{number}") for number in range(40)]
+        mortal.kill()
+        mortal.again("--state", str(disk / "state"), "--threshold", "0")
+        mortal.wait_for(r"of its records could not be written; its process is found by its mark")
+        assert [mortal.one(f"more{number}") for number in range(40)] == more
+        assert (mortal.one("web"), mortal.one("db")) == (web, db)
+        (disk / "filler").unlink()
+        mortal.conf("web", {"args": [*SLEEP, "1"]})
+        mortal.one("web", web)
+        mortal.stop()

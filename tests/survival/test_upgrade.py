@@ -3,7 +3,7 @@
 import os
 import signal
 
-from tests.scenarios.colony import EPOLL, SLEEP, _on, gone, on_native
+from tests.scenarios.colony import EPOLL, SLEEP, _on, fill, gone, on_native, small_disk
 
 on_twisted = _on(EPOLL)
 
@@ -100,3 +100,24 @@ def test_under_twisted_an_upgrade_ends_the_supervisor_and_leaves_the_programs(mo
     assert mortal.one("web") == pid
     mortal.stop()
     gone(pid)
+
+
+@on_native
+def test_an_upgrade_with_no_room_left_is_refused_and_touches_nobody(mortal):
+    """Bug 62: the version that runs goes on, with every process; with room again, the upgrade is made."""
+    with small_disk(mortal.folder / "disk") as disk:
+        mortal.conf("web", {"args": SLEEP})
+        mortal.start("--state", str(disk / "state"))
+        pid = mortal.one("web")
+        filler = disk / "filler"
+        fill(filler)
+        since = mortal.here()
+        mortal.send(signal.SIGUSR2)
+        mortal.wait_for(r"no room for another file of that size", since=since)
+        mortal.wait_for(r"cannot upgrade: the version that is installed now cannot take over; this one goes on$")
+        assert mortal.one("web") == pid
+        filler.unlink()
+        since = mortal.here()
+        mortal.send(signal.SIGUSR2)
+        mortal.wait_for(rf"web runs on, pid {pid}$", since=since)
+        mortal.stop()

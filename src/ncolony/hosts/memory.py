@@ -73,20 +73,21 @@ def remember(settings: Settings, now: float, say: Say) -> Memory:
 
     Raises :class:`Taken` where another supervisor has this colony.
     """
-    state = None
     try:
         state = State(settings.state or default_state(settings.messages))
-        kept = recover(state, now, say)
-        if not kept and settings.pid is not None:
-            kept = recover_from_pid_files(settings.pid, now, say)
-        records = Records(state.records, {"boot": state.boot, "colony": state.colony}, kept.values())
-    except (Unusable, OSError) as error:
-        words = str(error) if isinstance(error, Unusable) else f"cannot keep records: {error.strerror}"
-        say(f"{words}; programs run, and cannot be taken over by another supervisor when this one is killed")
-        if state is not None:
-            state.close()
+    except Unusable as error:
+        say(f"{error}; programs run, and cannot be taken over by another supervisor when this one is killed")
         kept = recover_from_pid_files(settings.pid, now, say) if settings.pid is not None else {}
         return Memory(os.urandom(6).hex(), kept)
+    kept = recover(state, now, say)
+    if not kept and settings.pid is not None:
+        kept = recover_from_pid_files(settings.pid, now, say)
+    try:
+        records = Records(state.records, {"boot": state.boot, "colony": state.colony}, kept.values(), say)
+    except OSError as error:
+        words = f"cannot keep records in {state.path!r}: {error.strerror}"
+        say(f"{words}; should this supervisor be killed, the next one finds processes by their marks alone")
+        return Memory(state.colony, kept, (state,))
     return Memory(state.colony, kept, (records, state))
 
 

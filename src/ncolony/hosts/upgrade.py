@@ -31,6 +31,8 @@ def can_take_over(settings: Settings) -> None:
         _, _, wrong = records.read(path)
     except OSError as error:
         wrong = [error.strerror or str(error)]
+    if not wrong and not records.has_room(path):
+        wrong = ["there is no room for another file of that size beside it"]
     if wrong:
         message = f"cannot take this colony over: {path!r}: {'; '.join(wrong)}"
         raise ConfigError(message)

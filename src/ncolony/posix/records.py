@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from binascii import crc32
+from errno import EINVAL, EOPNOTSUPP
 
 from ncolony.core.events import InstanceChanged, InstanceTakenOver
 from ncolony.core.kept import VERSION, Kept, Senseless, from_plain, to_plain
@@ -18,7 +19,7 @@ from ncolony.posix.processes import ticks_now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from ncolony.core.events import Event
 
@@ -30,24 +31,31 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)  # json.d
 
 
 class Records:
-    """One open file of records (and an Observer that keeps it true)."""
+    """One open file of records (and an Observer that keeps it true).
 
-    def __init__(self, path: str, head: dict[str, object], kept: Iterable[Kept]) -> None:
+    On a full disk nobody is lost. Where there is no room for a new file, the one that is there is gone on with in
+    place; where a record cannot be written, the head says that some are missing, and a successor finds those processes
+    by their marks.
+    """
+
+    def __init__(
+        self, path: str, head: dict[str, object], kept: Iterable[Kept], say: Callable[[str], None] | None = None
+    ) -> None:
         """Begin a new file at ``path`` that holds ``head`` and ``kept``; an older one stays until it is complete.
 
-        Raises OSError.
+        ``say`` hears when there is no room, and when there is again. Raises OSError.
         """
+        self._path, self._head, self._say = path, head, say or _ignore
         self._slots: dict[Key, int] = {}
         self._free: list[int] = []
-        self._last = 0
+        self._last = self._room = 0
         self._born: dict[Key, int] = {}
-        self._fd = os.open(f"{path}.new", os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        self._head = head
-        self._room = 0
-        self._grow()
-        for one in kept:
-            self.keep(one)
-        os.replace(f"{path}.new", path)
+        self._missing: set[Key] = set()
+        kept = list(kept)
+        try:
+            self._fd = self._begin(kept)
+        except OSError as error:
+            self._fd = self._go_on(kept, error)
 
     def saw(self, event: Event) -> None:
         """Write down where an instance stands; before anything that follows from it is done."""
@@ -70,16 +78,15 @@ class Records:
     def keep(self, kept: Kept) -> None:
         """Write one record, over the one its instance had."""
         key = (kept.program, kept.number)
-        slot = self._slots.get(key)
-        if slot is None:
-            slot = self._free.pop() if self._free else self._last + 1
-            self._last = max(self._last, slot)
-            if slot > self._room:
-                self._grow()
-            self._slots[key] = slot
         if kept.born:
             self._born[key] = kept.born
-        self._put(slot, encode(to_plain(kept)))
+        try:
+            self._put(self._slot(key), encode(to_plain(kept)))
+        except OSError as error:
+            self._miss(key, error)
+            return
+        if self._missing:
+            self._found(key)
 
     def forget(self, key: Key) -> None:
         """Delete the record of an instance."""
@@ -88,19 +95,141 @@ class Records:
         if slot is not None:
             self._put(slot, b"")
             self._free.append(slot)
+        if self._missing:
+            self._found(key)
 
     def close(self) -> None:
         """Close the file; it stays for a successor."""
         os.close(self._fd)
 
+    def _begin(self, kept: Sequence[Kept]) -> int:
+        """Write a new file, and put it in the place of an older one."""
+        new = f"{self._path}.new"
+        self._fd = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            self._grow()
+            for one in kept:
+                self._slots[one.program, one.number] = self._next_slot()
+                self._put(self._last, encode(to_plain(one)))
+                self._born[one.program, one.number] = one.born
+            os.replace(new, self._path)
+        except OSError:
+            os.close(self._fd)
+            os.unlink(new)
+            raise
+        return self._fd
+
+    def _go_on(self, kept: Sequence[Kept], why: OSError) -> int:
+        """Go on with the file that is there, in place. Raises ``why`` where there is none."""
+        self._slots.clear()
+        self._free, self._last, self._room = [], 0, 0
+        try:
+            self._fd = os.open(self._path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            raise why from None
+        data = os.pread(self._fd, 1 << 30, 0)
+        self._room = self._last = max(0, len(data) // SLOT - 1)
+        for slot in range(1, self._room + 1):
+            one = _record(data[slot * SLOT : (slot + 1) * SLOT])
+            if one is not None and (one.program, one.number) not in self._slots:
+                self._slots[one.program, one.number] = slot
+            else:
+                self._free.append(slot)
+        for key in set(self._slots) - {(one.program, one.number) for one in kept}:
+            self.forget(key)
+        self._say(f"cannot write {self._path + '.new'!r}: {why.strerror}; the records that are there are gone on with")
+        self._put_head()
+        for one in kept:
+            self.keep(one)
+        return self._fd
+
+    def _slot(self, key: Key) -> int:
+        slot = self._slots.get(key)
+        if slot is None:
+            slot = self._slots[key] = self._next_slot()
+        return slot
+
+    def _next_slot(self) -> int:
+        if self._free:
+            return self._free.pop()
+        if self._last + 1 > self._room:
+            self._grow()
+        self._last += 1
+        return self._last
+
     def _grow(self) -> None:
         """Make room for more slots. The head says how many there are, so that a file cut short is known as such."""
+        size = (self._room + GROWTH + 1) * SLOT
+        try:
+            os.posix_fallocate(self._fd, 0, size)  # so that no record fails later for want of a block
+        except OSError as error:
+            if error.errno not in {EOPNOTSUPP, EINVAL}:
+                raise
+            os.ftruncate(self._fd, size)
         self._room += GROWTH
-        os.ftruncate(self._fd, (self._room + 1) * SLOT)
-        self._put(0, encode({"v": VERSION, "slots": self._room, **self._head}))
+        self._put_head()
+
+    def _put_head(self) -> None:
+        incomplete = {"missing": len(self._missing)} if self._missing else {}
+        self._put(0, encode({"v": VERSION, "slots": self._room, **incomplete, **self._head}))
+
+    def _miss(self, key: Key, error: OSError) -> None:
+        """Have the head say that a record is missing, and one that is not true any more be none."""
+        if not self._missing:
+            self._say(
+                f"cannot write {self._path!r}: {error.strerror}; should this supervisor be killed, the next one finds"
+                " those processes by their marks"
+            )
+        self._missing.add(key)
+        try:
+            slot = self._slots.get(key)
+            if slot is not None:
+                self._put(slot, b"")
+            self._put_head()
+        except OSError:
+            pass  # not even what is there can be written to: a broken disk
+
+    def _found(self, key: Key) -> None:
+        self._missing.discard(key)
+        try:
+            self._put_head()
+        except OSError:
+            self._missing.add(key)
+            return
+        if not self._missing:
+            self._say(f"{self._path!r} is complete again")
 
     def _put(self, slot: int, line: bytes) -> None:
         os.pwrite(self._fd, line.ljust(SLOT - 1) + b"\n", slot * SLOT)
+
+
+def has_room(path: str) -> bool:
+    """Tell whether a file of the size of the one at ``path`` can be written beside it. Leaves nothing behind."""
+    probe = f"{path}.probe"
+    try:
+        size = os.stat(path).st_size
+        fd = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError:
+        return False
+    try:
+        os.posix_fallocate(fd, 0, size)
+    except OSError as error:
+        return error.errno in {EOPNOTSUPP, EINVAL}
+    finally:
+        os.close(fd)
+        os.unlink(probe)
+    return True
+
+
+def _ignore(_: str) -> None:
+    """Tell nobody."""
+
+
+def _record(line: bytes) -> Kept | None:
+    try:
+        return from_plain(decode(line)) if line.strip(b" \n\0") else None
+    except Senseless:
+        return None
 
 
 def encode(value: dict[str, object]) -> bytes:
@@ -144,6 +273,8 @@ def read(path: str) -> tuple[dict[str, object], list[Kept], list[str]]:
         head = _head(data[:SLOT])
         if head.get("slots") != len(data) // SLOT - 1 or len(data) % SLOT:
             wrong.append("it was cut short")
+        if head.get("missing"):
+            wrong.append(f"{head['missing']} of its records could not be written")
     except Senseless as error:
         wrong.append(f"its first record: {error}")
     for start in range(SLOT, len(data), SLOT):

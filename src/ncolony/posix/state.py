@@ -86,8 +86,10 @@ def _lock(path: str) -> int:
         os.close(fd)
         folder = os.path.dirname(os.path.dirname(path))
         raise Taken(f"cannot run this colony: another supervisor has it, pid {owner} (lock in {folder!r})") from None
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, b"%d\n" % os.getpid(), 0)
+    try:
+        os.pwrite(fd, b"%-19d\n" % os.getpid(), 0)  # over what is there, as on a full disk there is no other room
+    except OSError:
+        pass  # who comes next is refused all the same, without a name
     return fd
 
 
