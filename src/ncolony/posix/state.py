@@ -87,7 +87,7 @@ def _lock(path: str) -> int:
         folder = os.path.dirname(os.path.dirname(path))
         raise Taken(f"cannot run this colony: another supervisor has it, pid {owner} (lock in {folder!r})") from None
     try:
-        os.pwrite(fd, b"%-19d\n" % os.getpid(), 0)  # over what is there, as on a full disk there is no other room
+        os.ftruncate(fd, os.pwrite(fd, b"%d\n" % os.getpid(), 0))  # in this order, as a full disk has no other room
     except OSError:
         pass  # who comes next is refused all the same, without a name
     return fd
