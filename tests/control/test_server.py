@@ -114,6 +114,21 @@ def test_readers_may_read_only(entry, verb):
     assert entry.house.asked == []
 
 
+@pytest.mark.parametrize(
+    "request_",
+    [{"verb": spelled} for spelled in ("STOP", " stop", "stop ", "stop\0", "./stop", "status/../stop", "\uff53top")]
+    + [{"verb": "stop", "uid": 0}, {"verb": "stop", "may": "change"}, {"verb": "status", "verb ": "stop"}],
+)
+def test_no_other_spelling_gets_a_reader_further(entry, request_):
+    """Bug 73: who somebody is the kernel says, not the request; a verb has one spelling, and there is no password."""
+    client = entry.let_in(READER)
+    heard(client, entry.house.loop)
+    answer = asked(entry, client, all=True, **request_)[-1]
+    assert answer["ok"] is False
+    assert answer["error"]["kind"] in {"forbidden", "usage"}
+    assert entry.house.state == "running"
+
+
 def test_nobody_else_gets_anything(entry):
     """One line that says why, and the end."""
     said = heard(entry.let_in(STRANGER), entry.house.loop)
