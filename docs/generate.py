@@ -19,7 +19,16 @@ sys.path.insert(0, str(ROOT / "src"))
 from generating import bugs, keys, options, states  # noqa: E402 - they import what they describe
 from generating.markdown import Incomplete  # noqa: E402
 
-PAGES = {"bugs.md": bugs.page, "keys.md": keys.page, "options.md": options.page, "states.md": states.page}
+from ncolony.core import schema  # noqa: E402
+
+PAGES = {
+    "bugs.md": bugs.page,
+    "keys.md": keys.page,
+    "options.md": options.page,
+    "states.md": states.page,
+    "program.schema.json": lambda _: schema.as_text(schema.program()),
+    "colony.schema.json": lambda _: schema.as_text(schema.colony()),
+}
 SHOWN_DIFFERENCES = 6
 
 

@@ -18,6 +18,7 @@ from ncolony.directory.messages import request
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
 GENERATED = ["bugs.md", "keys.md", "options.md", "states.md"]
+SCHEMAS = ["program.schema.json", "colony.schema.json"]
 WALKTHROUGH = r"""
     $ mkdir messages conf
     $ python -m ncolony ctl --messages messages --config conf add --name=web --cmd=python --arg=-m --arg=twisted --arg=web
@@ -63,7 +64,7 @@ def test_a_missing_page_is_named(tmp_path):
     """A page that was never generated is no less stale."""
     done = generate("--check", "--to", tmp_path)
     assert done.returncode == 1
-    assert all(f"{tmp_path / page}: is missing" in done.stdout for page in GENERATED)
+    assert all(f"{tmp_path / page}: is missing" in done.stdout for page in GENERATED + SCHEMAS)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -9,7 +9,7 @@ What the file cannot tell, whether the system allows it, posix/limits.py finds o
 from __future__ import annotations
 
 from ncolony.core.parse import shown
-from ncolony.core.readers import Key, Mismatch, Mismatches, a_count, a_duration, a_size, each, fields
+from ncolony.core.readers import Key, Mismatch, Mismatches, Within, a_duration, a_size, each, fields, one_of
 from ncolony.core.record import record
 
 TYPE_CHECKING = False
@@ -66,19 +66,21 @@ NO_LIMITS = Limits()
 """One for all that have none, so that comparing them costs nothing."""
 
 
-def _limit(unit: Callable[[object], int]) -> Callable[[object], Limit]:
-    """Make a reader of a limit: one value for both, or an object of soft and hard."""
+class ALimit:
+    """Reads a limit: one value for both, or an object of soft and hard. ``unit`` reads a value, unless unlimited."""
 
-    def one(value: object) -> int:
-        return UNLIMITED if value == "unlimited" else unit(value)
+    __slots__ = ("unit",)
 
-    keys = tuple(Key(name, one, "", "", "") for name in ("soft", "hard"))
+    def __init__(self, unit: Callable[[object], int]) -> None:
+        """Have values read by ``unit``."""
+        self.unit = unit
 
-    def read(value: object) -> Limit:
+    def __call__(self, value: object) -> Limit:
+        """Read one."""
         if not isinstance(value, dict):
-            return Limit(one(value), one(value))
+            return Limit(self._one(value), self._one(value))
         found: list[Mismatch] = []
-        made = fields(value, keys, "", found)
+        made = fields(value, tuple(Key(name, self._one, "", "", "") for name in ("soft", "hard")), "", found)
         if made is None:
             raise Mismatches(found)
         limit = Limit(**made)  # type: ignore[arg-type] # which its keys have read
@@ -87,41 +89,36 @@ def _limit(unit: Callable[[object], int]) -> Callable[[object], Limit]:
             raise Mismatch("soft not above hard", "", shown(value))
         return limit
 
-    return read
+    def _one(self, value: object) -> int:
+        return UNLIMITED if value == "unlimited" else self.unit(value)
 
 
-def _a_number(value: object) -> int:
-    return a_count(value, 0, 2**62)
+a_number = Within(0, 2**62)
 
 
-def _whole_seconds(value: object) -> int:
+def whole_seconds(value: object) -> int:
+    """Read a time in whole seconds."""
     seconds = a_duration(value)
     if seconds < 1 or seconds != int(seconds):
         raise Mismatch
     return int(seconds)
 
 
-def _microseconds(value: object) -> int:
+def microseconds(value: object) -> int:
+    """Read a time, for a limit that is kept in microseconds."""
     return round(a_duration(value) * 1_000_000)
-
-
-def _a_nice_value(value: object) -> int:
-    return a_count(value, -20, 19)
-
-
-def _a_score(value: object) -> int:
-    return a_count(value, -1000, 1000)
 
 
 MAX_CPU = 8191  # more than any kernel is built for
 _CPU = f"the number of a cpu, from 0 to {MAX_CPU}"
 
 
-def _cpus(value: object) -> tuple[int, ...]:
-    cpus = each(lambda item: a_count(item, 0, MAX_CPU), value, _CPU)
-    if not cpus:
+def cpus(value: object) -> tuple[int, ...]:
+    """Read a list of numbers of cpus."""
+    numbers = each(Within(0, MAX_CPU), value, _CPU)
+    if not numbers:
         raise Mismatch
-    return tuple(sorted(set(cpus)))
+    return tuple(sorted(set(numbers)))
 
 
 _CLASS = '"idle", "best-effort" or "realtime"'
@@ -129,21 +126,18 @@ _LEVEL = "a whole number from 0 to 7"
 LAST_LEVEL = 7
 
 
-def _a_class(value: object) -> str:
-    if not isinstance(value, str) or value not in (IDLE, BEST_EFFORT, REALTIME):
-        raise Mismatch
-    return value
+IO_KEYS = (
+    Key("class", one_of(IDLE, BEST_EFFORT, REALTIME), _CLASS, "", "", field="kind"),
+    Key("level", Within(0, LAST_LEVEL), _LEVEL, "", ""),
+)
 
 
-def _an_io_priority(value: object) -> IoPriority:
+def an_io_priority(value: object) -> IoPriority:
+    """Read how a process stands in line for disks: a class alone, or an object."""
     if not isinstance(value, dict):
-        return IoPriority(_a_class(value))
-    keys = (
-        Key("class", _a_class, _CLASS, "", "", field="kind"),
-        Key("level", lambda level: a_count(level, 0, LAST_LEVEL), _LEVEL, "", ""),
-    )
+        return IoPriority(one_of(IDLE, BEST_EFFORT, REALTIME)(value))
     found: list[Mismatch] = []
-    made = fields(value, keys, "", found)
+    made = fields(value, IO_KEYS, "", found)
     if "class" not in value:
         found.append(Mismatch(_CLASS, ".class", "no such key"))
     elif value["class"] == IDLE and "level" in value:
@@ -159,26 +153,26 @@ _COUNT = f"a whole number, {_MORE}"
 _INHERITED = "the supervisor's"
 
 LIMIT_KEYS = (
-    Key("as", _limit(a_size), _BYTES, _INHERITED, "The address space.", field="as_"),
-    Key("core", _limit(a_size), _BYTES, _INHERITED, "The size of a core file."),
-    Key("cpu", _limit(_whole_seconds), f'a time in whole seconds, like 60 or "5m", {_MORE}', _INHERITED,
+    Key("as", ALimit(a_size), _BYTES, _INHERITED, "The address space.", field="as_"),
+    Key("core", ALimit(a_size), _BYTES, _INHERITED, "The size of a core file."),
+    Key("cpu", ALimit(whole_seconds), f'a time in whole seconds, like 60 or "5m", {_MORE}', _INHERITED,
         "The time on a cpu; SIGXCPU at the soft limit, SIGKILL at the hard one."),
-    Key("data", _limit(a_size), _BYTES, _INHERITED, "The data segment and private memory."),
-    Key("fsize", _limit(a_size), _BYTES, _INHERITED, "The size of files that it writes."),
-    Key("memlock", _limit(a_size), _BYTES, _INHERITED, "Memory that may be locked."),
-    Key("msgqueue", _limit(a_size), _BYTES, _INHERITED, "POSIX message queues, of the user."),
-    Key("nofile", _limit(_a_number), _COUNT, _INHERITED, "Open files: every descriptor has to be below it."),
-    Key("nproc", _limit(_a_number), _COUNT, _INHERITED, "Processes and threads, of the user."),
-    Key("rss", _limit(a_size), _BYTES, _INHERITED, "Resident memory; Linux does not look at it."),
-    Key("rtprio", _limit(_a_number), _COUNT, _INHERITED, "The real-time priority that it may ask for."),
-    Key("rttime", _limit(_microseconds), f'a time, like "200ms", {_MORE}', _INHERITED,
+    Key("data", ALimit(a_size), _BYTES, _INHERITED, "The data segment and private memory."),
+    Key("fsize", ALimit(a_size), _BYTES, _INHERITED, "The size of files that it writes."),
+    Key("memlock", ALimit(a_size), _BYTES, _INHERITED, "Memory that may be locked."),
+    Key("msgqueue", ALimit(a_size), _BYTES, _INHERITED, "POSIX message queues, of the user."),
+    Key("nofile", ALimit(a_number), _COUNT, _INHERITED, "Open files: every descriptor has to be below it."),
+    Key("nproc", ALimit(a_number), _COUNT, _INHERITED, "Processes and threads, of the user."),
+    Key("rss", ALimit(a_size), _BYTES, _INHERITED, "Resident memory; Linux does not look at it."),
+    Key("rtprio", ALimit(a_number), _COUNT, _INHERITED, "The real-time priority that it may ask for."),
+    Key("rttime", ALimit(microseconds), f'a time, like "200ms", {_MORE}', _INHERITED,
         "The time on a cpu without a rest, as a real-time process."),
-    Key("sigpending", _limit(_a_number), _COUNT, _INHERITED, "Queued signals, of the user."),
-    Key("stack", _limit(a_size), _BYTES, _INHERITED, "The stack."),
-    Key("nice", _a_nice_value, "a whole number from -20 (first in line) to 19", _INHERITED, "The priority for cpus."),
-    Key("oom_score_adj", _a_score, "a whole number from -1000 (never) to 1000 (first)", _INHERITED,
+    Key("sigpending", ALimit(a_number), _COUNT, _INHERITED, "Queued signals, of the user."),
+    Key("stack", ALimit(a_size), _BYTES, _INHERITED, "The stack."),
+    Key("nice", Within(-20, 19), "a whole number from -20 (first in line) to 19", _INHERITED, "The priority for cpus."),
+    Key("oom_score_adj", Within(-1000, 1000), "a whole number from -1000 (never) to 1000 (first)", _INHERITED,
         "Whether it is the one to be killed when there is no memory left."),
-    Key("cpu_affinity", _cpus, "a list of numbers of cpus, like [0, 1]", _INHERITED, "The cpus that it may run on."),
-    Key("io", _an_io_priority, f"{_CLASS}, or an object of `class` and `level` (0 first, 7 last)", _INHERITED,
+    Key("cpu_affinity", cpus, "a list of numbers of cpus, like [0, 1]", _INHERITED, "The cpus that it may run on."),
+    Key("io", an_io_priority, f"{_CLASS}, or an object of `class` and `level` (0 first, 7 last)", _INHERITED,
         "The priority for disks."),
 )  # fmt: skip

@@ -20,6 +20,7 @@ from ncolony.core.readers import (
     Key,
     Mismatch,
     Mismatches,
+    Within,
     a_count,
     a_duration,
     a_flag,
@@ -130,7 +131,7 @@ READY_KEYS = (
     Key("after", a_duration, _WAIT, "", "Ready when it has been alive for this long."),
     Key("notify", _true, "true", "", 'Ready when it says READY=1 on the socket in NOTIFY_SOCKET. `"notify"` alone, in'
         " place of the object, says the same."),
-    Key("fd", lambda value: a_count(value, FIRST_FD, LAST_FD), f"a descriptor from {FIRST_FD} to {LAST_FD}", "",
+    Key("fd", Within(FIRST_FD, LAST_FD), f"a descriptor from {FIRST_FD} to {LAST_FD}", "",
         "Ready when it writes a newline to this descriptor, as s6 has it."),
     Key("log", _a_pattern, "a regular expression", "", "Ready when a line of its output matches, anywhere in it."),
     Key("tcp", _a_tcp, _TCP, "", "Ready when something accepts a connection there."),
@@ -141,14 +142,14 @@ READY_KEYS = (
         " or `exec`."),
 )  # fmt: skip
 _PROBES = ("tcp", "http", "exec")
-_WAYS = ("after", NOTIFY, FD, LOG, *_PROBES)
+READY_WAYS = ("after", NOTIFY, FD, LOG, *_PROBES)
 
 
 def a_ready(value: object) -> ReadyRule:
     """Read the ``ready`` key. Raises Mismatch."""
     if value == NOTIFY:
         value = {NOTIFY: True}
-    made, way = _read(value, READY_KEYS, _WAYS)
+    made, way = _read(value, READY_KEYS, READY_WAYS)
     found: list[Mismatch] = []
     if way == "after":
         _only(made, "timeout", found, "a time to be ready in is for the other ways")
@@ -188,7 +189,7 @@ HEALTH_KEYS = (
         " much later than `period` a beat may be."),
     Key("jitter", a_duration, _WAIT, "a tenth of `period`", "A check may be so much earlier or later, at random."),
 )  # fmt: skip
-_HEALTH_WAYS = ("http", "tcp", "exec", "beat", "watchdog")
+HEALTH_WAYS = ("http", "tcp", "exec", "beat", "watchdog")
 _NEEDLESS = {  # what some ways have no use for, and why
     "watchdog": (("period", "timeout", "failures", "successes", "jitter"), "it is for checks that are made"),
     "beat": (("timeout",), "looking at a file takes no time"),
@@ -197,12 +198,12 @@ _NEEDLESS = {  # what some ways have no use for, and why
 
 def a_health(value: object) -> HealthRule:
     """Read the ``health`` key. Raises Mismatch."""
-    made, way = _read(value, HEALTH_KEYS, _HEALTH_WAYS)
+    made, way = _read(value, HEALTH_KEYS, HEALTH_WAYS)
     found: list[Mismatch] = []
     names, why = _NEEDLESS.get(way, ((), ""))
     for name in names:
         _only(made, name, found, why)
-    times: dict[str, float] = {name: made.pop(name) for name in tuple(made) if name not in _HEALTH_WAYS}  # type: ignore[misc]
+    times: dict[str, float] = {name: made.pop(name) for name in tuple(made) if name not in HEALTH_WAYS}  # type: ignore[misc]
     if way == "watchdog":
         rule = HealthRule(watchdog=made[way], grace=times.get("grace", 0.0))  # type: ignore[arg-type]
     else:

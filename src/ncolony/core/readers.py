@@ -284,15 +284,37 @@ def fields(value: dict[str, object], keys: tuple[Key, ...], at: str, found: list
     return None if len(found) > before else made
 
 
-def one_of(*words: str) -> Callable[[object], str]:
-    """Make a reader of one of ``words``."""
+class OneOf:
+    """Reads one of some words. An object, so that schema.py can ask which."""
 
-    def read(value: object) -> str:
-        if not isinstance(value, str) or value not in words:
+    __slots__ = ("words",)
+
+    def __init__(self, *words: str) -> None:
+        """Take these and no others."""
+        self.words = words
+
+    def __call__(self, value: object) -> str:
+        """Read one."""
+        if not isinstance(value, str) or value not in self.words:
             raise Mismatch
         return value
 
-    return read
+
+one_of = OneOf
+
+
+class Within:
+    """Reads a whole number within limits, which schema.py can ask for."""
+
+    __slots__ = ("least", "most")
+
+    def __init__(self, least: int, most: int) -> None:
+        """Take these two, and what is between them."""
+        self.least, self.most = least, most
+
+    def __call__(self, value: object) -> int:
+        """Read one."""
+        return a_count(value, self.least, self.most)
 
 
 def only_an_object(_: object) -> object:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from re import compile as pattern
 
 from ncolony.core.parse import shown
-from ncolony.core.readers import Key, Mismatch, Mismatches, a_count, a_flag, a_full_text, fields
+from ncolony.core.readers import Key, Mismatch, Mismatches, Within, a_flag, a_full_text, fields
 from ncolony.core.record import record
 
 TCP, TCP6, UDP, UDP6, UNIX = "tcp", "tcp6", "udp", "udp6", "unix"
@@ -123,7 +123,7 @@ SOCKET_KEYS = (
         "The mode of the file of a unix socket."),
     Key("owner", _an_owner, 'a user, a user and a group or a group, like "www-data", "root:www-data" or ":www-data"',
         "the supervisor's", "The owner of the file of a unix socket."),
-    Key("backlog", lambda value: a_count(value, 1, 2**31 - 1), "a whole number from 1 up", str(DEFAULT_BACKLOG),
+    Key("backlog", Within(1, 2**31 - 1), "a whole number from 1 up", str(DEFAULT_BACKLOG),
         "How many connections may wait to be taken; the system may have a lower limit (net.core.somaxconn)."),
     Key("reuse_port", a_flag, "true or false", "false",
         "Let other sockets of the same user listen there too (SO_REUSEPORT)."),
