@@ -3,7 +3,7 @@
 import pytest
 
 from ncolony.core.logkeys import CONSOLE_KEYS, FILE_KEYS, SYSLOG_KEYS, a_log
-from ncolony.core.logspec import ConsoleLog, FileLog, LogSpec, SyslogLog, path_of
+from ncolony.core.logspec import ConsoleLog, FileLog, LogSpec, SyslogLog, from_text, path_of, to_text
 from ncolony.core.readers import Mismatch, a_size
 
 CONSOLE = ConsoleLog()
@@ -152,6 +152,28 @@ def test_a_path_is_filled_in_once():
 def test_two_streams_of_one_file_are_one_stream(value, joined):
     """So that the file has the lines in the order in which they were written."""
     assert a_log(value).joined is joined
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        {"console": "json", "to": "stdout"},
+        {"file": "/var/log/{name}.é", "max_bytes": "10MB", "max_age": "1d", "format": "json", "full": "block"},
+        {"stdout": ["console", {"syslog": "udp:127.0.0.1:514", "facility": "local0"}], "stderr": None},
+    ],
+)
+def test_a_log_can_be_noted_and_read_again(value):
+    """The keeper has the note, for when nothing else tells any more where output was to go."""
+    log = a_log(value)
+    assert from_text(to_text(log)) == log
+
+
+@pytest.mark.parametrize("text", ["", "no JSON", "7", "[]", '[[["file"]], []]', '[[["drum", 1]], []]', "[[], [], []]"])
+def test_a_note_of_something_else_means_the_usual_log(text):
+    """Another version may have written it."""
+    assert from_text(text) == LogSpec()
+    assert to_text(LogSpec()) == ""
 
 
 def test_every_key_says_what_it_is():

@@ -76,21 +76,21 @@ def test_what_is_kept_comes_back_under_its_name(home, pipe):
     """Pipes and sockets, with any name that a file can have."""
     read, write = pipe
     with socket.socket() as listening:
-        home.keeping.keep(PIPES, "wéb/\udcff:1", {"stdout": copy(read), "stderr": copy(read)})
+        home.keeping.keep(PIPES, "wéb/\udcff:1", {"stdout": copy(read), "stderr": copy(read)}, "a note")
         home.keeping.keep(SOCKETS, "web", {"0": copy(listening.fileno())})
         home.keeping.close()
         home.keeping = home.next()
         kept = home.keeping.recall()
-        assert {kind: {key: [*fds] for key, fds in found.items()} for kind, found in kept.items()} == {
-            PIPES: {"wéb/\udcff:1": ["stdout", "stderr"]},
-            SOCKETS: {"web": ["0"]},
+        assert {kind: {key: (one.note, *one.fds) for key, one in found.items()} for kind, found in kept.items()} == {
+            PIPES: {"wéb/\udcff:1": ("a note", "stdout", "stderr")},
+            SOCKETS: {"web": ("", "0")},
         }
         os.write(write, b"there")
-        assert os.read(kept[PIPES]["wéb/\udcff:1"]["stdout"], 100) == b"there"
-        assert os.path.sameopenfile(kept[SOCKETS]["web"]["0"], listening.fileno())
+        assert os.read(kept[PIPES]["wéb/\udcff:1"].fds["stdout"], 100) == b"there"
+        assert os.path.sameopenfile(kept[SOCKETS]["web"].fds["0"], listening.fileno())
     for found in kept.values():
-        for fds in found.values():
-            for fd in fds.values():
+        for one in found.values():
+            for fd in one.fds.values():
                 assert not os.get_inheritable(fd)
                 os.close(fd)
 
@@ -107,9 +107,19 @@ def test_a_name_is_kept_once_and_not_after_it_was_dropped(home, pipe):
     home.keeping = home.next()
     kept = home.keeping.recall()[PIPES]
     assert list(kept) == ["a:1"]
-    [fd] = kept["a:1"].values()
+    [fd] = kept["a:1"].fds.values()
     assert os.path.sameopenfile(fd, write)
     os.close(fd)
+
+
+def test_a_note_that_is_too_long_for_a_message_is_left_out(home, pipe):
+    """What it belongs to is kept all the same."""
+    home.keeping.keep(PIPES, "a:1", {"stdout": copy(pipe[0])}, "x" * 100_000)
+    home.keeping.close()
+    home.keeping = home.next()
+    kept = home.keeping.recall()[PIPES]["a:1"]
+    assert (kept.note, *kept.fds) == ("", "stdout")
+    os.close(kept.fds["stdout"])
 
 
 def test_a_keeper_that_is_slow_keeps_nobody_waiting(home, pipe):
@@ -126,8 +136,8 @@ def test_a_keeper_that_is_slow_keeps_nobody_waiting(home, pipe):
     home.keeping = home.next()
     kept = home.keeping.recall()[PIPES]
     assert list(kept) == ["first:1", *(f"p{number}:1" for number in range(0, 1500, 2))]
-    for fds in kept.values():
-        os.close(fds["stdout"])
+    for one in kept.values():
+        os.close(one.fds["stdout"])
 
 
 def _all_sent(keeping):
@@ -203,7 +213,7 @@ def test_a_long_path_is_no_hindrance(home, pipe, tmp_path):
     home.keeping.close()
     home.keeping = home.next()
     kept = home.keeping.recall()
-    os.close(kept[PIPES]["a:1"]["stdout"])
+    os.close(kept[PIPES]["a:1"].fds["stdout"])
     assert not home.said
 
 
@@ -219,7 +229,7 @@ def test_a_pipe_that_nobody_has_and_that_is_empty_is_not_given_back(home, pipe):
     home.keeping = home.next()
     kept = home.keeping.recall()[PIPES]
     assert list(kept) == ["b:1"]
-    os.close(kept["b:1"]["stdout"])
+    os.close(kept["b:1"].fds["stdout"])
 
 
 def test_a_keeper_whose_last_pipe_is_gone_is_no_keeper(home):

@@ -154,15 +154,21 @@ def test_what_is_to_be_dropped_is_dropped_and_disturbs_nobody(mortal):
 
 
 @on_native
-def test_the_last_words_of_a_program_that_was_removed_are_shown(mortal):
-    """Nobody knows any more where they were to go, so they go where people look first."""
-    [pid] = speaks(mortal, "web", web={"log": {"file": str(mortal.folder / "log")}})
+def test_the_last_words_of_a_program_that_was_removed_go_where_they_were_to_go(mortal):
+    """Nothing tells of it any more but the note that the keeper has, which is of the log as it was last."""
+    log = mortal.folder / "log"
+    [pid] = speaks(mortal, "web", web={"log": {"file": str(mortal.folder / "before")}})
+    changed = json.loads((mortal.config / "web").read_text())
+    mortal.conf("web", changed | {"log": {"file": str(log)}})
+    mortal.fence()
     mortal.kill()
     dies_speaking(pid)
     mortal.remove("web")
     mortal.again()
-    mortal.wait_for(r"web \| line 499$")
     mortal.wait_for("web was removed while no supervisor ran$")
+    ended(mortal, "web")
+    assert log.read_text().splitlines()[-1] == "the end"
+    assert log.read_text().count("\n") == 1000
 
 
 @on_both

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from re import compile as pattern
 
 from ncolony.core.record import record
@@ -74,6 +75,31 @@ class LogSpec:
         """
         one = self.stdout[0] if len(self.stdout) == 1 else None
         return isinstance(one, FileLog) and self.stdout == self.stderr and STREAM_FIELD not in one.path
+
+
+_KINDS: dict[str, type[Target]] = {"console": ConsoleLog, "file": FileLog, "syslog": SyslogLog}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+
+
+def to_text(log: LogSpec) -> str:
+    """Return what :func:`from_text` makes a log of again; empty for the usual one."""
+    if log == LogSpec():
+        return ""
+    return json.dumps([[_plain(target) for target in stream] for stream in (log.stdout, log.stderr)])
+
+
+def _plain(target: Target) -> list[object]:
+    names: tuple[str, ...] = target.__match_args__
+    return [_NAMES[type(target)], *(getattr(target, name) for name in names)]
+
+
+def from_text(text: str) -> LogSpec:
+    """Return the log of a text that this version has made; for any other one the usual log."""
+    try:
+        stdout, stderr = (tuple(_KINDS[kind](*values) for kind, *values in stream) for stream in json.loads(text))
+    except (ValueError, TypeError, KeyError):
+        return LogSpec()
+    return LogSpec(stdout, stderr)
 
 
 def path_of(log: FileLog, name: str, instance: int, stream: str) -> str:

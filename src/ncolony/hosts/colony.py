@@ -158,7 +158,7 @@ class Colony:
 
     def _settle(self, described: Container[str]) -> None:
         """Deal with what an earlier supervisor left of programs that no usable file describes any more."""
-        settle(self._supervisor, described, self._say)
+        settle(self._supervisor, described, self._say, self._channels.log_left)
         self._channels.settle(described)
         self._listeners.settle()
         self._supervisor.described_all()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
 
     from ncolony.core.kept import Kept
+    from ncolony.core.logspec import LogSpec
     from ncolony.hosts.settings import Settings
     from ncolony.ports import Loop, Observer
     from ncolony.runtime.supervisor import Supervisor
@@ -91,7 +92,7 @@ def remember(settings: Settings, now: float, say: Say) -> Memory:
     return Memory(state.colony, kept, (records, state))
 
 
-def settle(supervisor: Supervisor, described: Container[str], say: Say) -> None:
+def settle(supervisor: Supervisor, described: Container[str], say: Say, log_left: Callable[[str], LogSpec]) -> None:
     """Deal with what is left of programs that no usable file describes.
 
     Where the file is gone the program was removed, and is stopped. Where there is a file that cannot be used, the
@@ -103,7 +104,7 @@ def settle(supervisor: Supervisor, described: Container[str], say: Say) -> None:
         program = _own_description(name, pids)
         if name not in described:
             say(f"{name} was removed while no supervisor ran")
-            supervisor.let_go(program or _unknown(name))
+            supervisor.let_go(program or _unknown(name, log_left(name)))
         elif program is not None:
             supervisor.apply({name: program})
         else:
@@ -121,5 +122,5 @@ def _own_description(name: str, pids: Sequence[int]) -> Program | None:
     return None
 
 
-def _unknown(name: str) -> Program:
-    return Program(name, (name,), restart=RestartPolicy(TEMPORARY))
+def _unknown(name: str, log: LogSpec) -> Program:
+    return Program(name, (name,), restart=RestartPolicy(TEMPORARY), log=log)

@@ -18,7 +18,7 @@ from functools import partial
 from weakref import WeakSet
 
 from ncolony.core.events import Slot
-from ncolony.core.logspec import ConsoleLog, LogSpec
+from ncolony.core.logspec import ConsoleLog, LogSpec, from_text, to_text
 from ncolony.posix.keeping import PIPES
 from ncolony.posix.pipes import STREAMS, Stream, pipes_of, reopened
 from ncolony.posix.pump import Pump
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from ncolony.core.logspec import Target
     from ncolony.ports import Loop, Take
-    from ncolony.posix.keeping import Keeping
+    from ncolony.posix.keeping import Keeping, Kept
     from ncolony.posix.targets import Targets
 
     Rests = Mapping[str, Mapping[str, str]]
@@ -77,7 +77,7 @@ class Channel:
             for fd in copies.values():
                 os.close(fd)
         else:
-            self._keeping.keep(PIPES, self.key, copies)
+            self._keeping.keep(PIPES, self.key, copies, to_text(self._log))
 
     def child_fds(self) -> tuple[int, int]:
         """Return the descriptors that become the next process's stdout and stderr. Raises OSError."""
@@ -113,6 +113,7 @@ class Channel:
             return
         for name in changed:
             self._streams[name].pump.retarget(self._targets.open(self._logs(name), self._origin, name))
+        self.keep()  # with the note of where it goes
         self._warn(changed)
 
     def unfinished(self) -> dict[str, dict[str, str]]:
@@ -221,7 +222,7 @@ class PipeChannels:
         targets: Targets,
         partial: str | None = None,
         keeping: Keeping | None = None,
-        kept: Mapping[str, Mapping[str, int]] | None = None,
+        kept: Mapping[str, Kept] | None = None,
     ) -> None:
         """Have programs' output go to what ``targets`` makes.
 
@@ -254,12 +255,17 @@ class PipeChannels:
         """Tell whether an earlier supervisor left pipes of this slot that nobody has opened yet."""
         return f"{slot.program}:{slot.number}" in self._kept
 
+    def log_left(self, program: str) -> LogSpec:
+        """Return where an earlier supervisor had the output of a program go, as far as its pipes are here still."""
+        notes = (kept.note for key, kept in self._kept.items() if key.rpartition(":")[0] == program)
+        return from_text(next(notes, ""))
+
     def settle(self, described: Container[str]) -> None:
         """Pass on what is in pipes of programs that are not described any more, and close them."""
         for key in list(self._kept):
             program, _, number = key.rpartition(":")
             if program not in described:
-                self.open(Slot(program, int(number))).close()
+                self.open(Slot(program, int(number)), from_text(self._kept[key].note)).close()
 
     def follow(self, wants: Callable[[str, int], bool], take: Take) -> Callable[[], None]:
         """Have somebody get the output of slots as well (the Outputs port). Returns what ends it."""
@@ -282,7 +288,8 @@ class PipeChannels:
         Raises OSError where the system has no room for it.
         """
         channel = Channel(self._loop, self._targets, slot, log, self._keeping)
-        kept = reopened(self._kept.get(channel.key, {}))
+        left = self._kept.get(channel.key)
+        kept = {} if left is None else reopened(left.fds)
         self._kept.pop(channel.key, None)
         taken = dict(kept) or pipes_of(pid)
         try:

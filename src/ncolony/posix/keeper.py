@@ -1,14 +1,14 @@
 """The keeper: a process that holds copies of pipes and sockets, so that these outlive everybody else who has them open.
 
-:func:`main` runs in an interpreter of its own (``python -I -S``). It knows nothing of programs: what it holds has a key
-and labels, and is given back as it came. keeping.py is the supervisor's side of it.
+:func:`main` runs in an interpreter of its own (``python -I -S``). It knows nothing of programs: what it holds has a
+key, a note and labels, and is given back as it came. keeping.py is the supervisor's side of it.
 
 A supervisor sends the end of a connection through the keeper's door, a datagram socket in the state directory. The last
 one to do so is obeyed. A message on the connection is words with NULs between them, and descriptors beside it:
 
-    keep KEY LABEL...    hold these from now on, one for each label, and not what had that key before
-    drop KEY
-    give                 answered by ``have KEY LABEL...`` for each key, and ``all PID``
+    keep KEY NOTE LABEL...    hold these from now on, one for each label, instead of what that key had
+    drop KEY                  close them
+    give                      answered by ``have KEY NOTE LABEL...`` for each key, and ``all PID``
     end
 
 When its supervisor is gone it waits for another one, for as long as there is something to wait for: a pipe that
@@ -34,6 +34,7 @@ else:  # the same functions and numbers without what is written in Python around
 KEEP, DROP, GIVE, HAVE, ALL, END, HELLO = "keep", "drop", "give", "have", "all", "end", "hello"
 NAME = "ncolony-keeper"
 MAX_SIZE = 8192  # bytes of a message: names of files and addresses
+UNLABELLED = 3  # words of a message before the labels
 MAX_FDS = 64  # beside a message; a program has no more sockets
 _FD = 4  # bytes of a descriptor's number
 
@@ -116,7 +117,7 @@ class Keeper:
             sys.exit()
         elif words[0] in (KEEP, DROP):
             self._drop(words[1])
-            if words[0] == KEEP and len(fds) == len(words) - 2:
+            if words[0] == KEEP and len(fds) == len(words) - UNLABELLED:
                 self._held[words[1]] = tuple(words[1:]), fds
                 return
         close_all(fds)

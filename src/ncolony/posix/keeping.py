@@ -11,7 +11,7 @@ import signal
 import sys
 
 from ncolony.posix.handing import PACKAGE_ROOT
-from ncolony.posix.keeper import ALL, DROP, END, GIVE, KEEP, close_all, receive, send
+from ncolony.posix.keeper import ALL, DROP, END, GIVE, KEEP, MAX_SIZE, UNLABELLED, close_all, receive, send
 from ncolony.posix.link import DOOR, Link, at_door, knock
 
 TYPE_CHECKING = False
@@ -33,8 +33,19 @@ main()"""
 PATIENCE = 5.0
 SHORT = 1.0  # seconds of life after which the next keeper has to wait
 MAX_DELAY = 60.0
+MAX_NOTE = MAX_SIZE // 2
 LOST = "what a program writes is lost if it ends while no supervisor lives"
 _BLOCKED = tuple(sorted(signal.valid_signals() - {signal.SIGTERM}))
+
+
+class Kept:
+    """What was kept of one slot or program."""
+
+    __slots__ = ("fds", "note")
+
+    def __init__(self, note: str, fds: dict[str, int]) -> None:
+        """Hold it."""
+        self.note, self.fds = note, fds
 
 
 class Keeping:
@@ -57,9 +68,9 @@ class Keeping:
         self.renewed: list[Callable[[], None]] = []
         """Called when there is a new keeper, which has to be told everything."""
 
-    def recall(self) -> dict[str, dict[str, dict[str, int]]]:
+    def recall(self) -> dict[str, dict[str, Kept]]:
         """Return what an earlier supervisor left with its keeper, as it was kept; that keeper goes on as ours."""
-        found: dict[str, dict[str, dict[str, int]]] = {PIPES: {}, SOCKETS: {}}
+        found: dict[str, dict[str, Kept]] = {PIPES: {}, SOCKETS: {}}
         try:
             keeper = knock(self._folder)
         except OSError:
@@ -72,8 +83,8 @@ class Keeping:
                 if not words:
                     break  # it has ended at this very moment, as it had nothing to wait for
                 kind, _, key = words[1].partition("/")
-                if len(fds) == len(words) - 2 and kind in found:
-                    found[kind][key] = dict(zip(words[2:], fds, strict=True))
+                if len(fds) == len(words) - UNLABELLED and kind in found:
+                    found[kind][key] = Kept(words[2], dict(zip(words[UNLABELLED:], fds, strict=True)))
                 else:
                     close_all(fds)  # there is no room for them
             else:
@@ -84,12 +95,16 @@ class Keeping:
         keeper.close()
         return found
 
-    def keep(self, kind: str, key: str, fds: Mapping[str, int]) -> None:
-        """Have copies of descriptors held, by label, instead of what this kind and key had. They are closed here."""
+    def keep(self, kind: str, key: str, fds: Mapping[str, int], note: str = "") -> None:
+        """Have copies of descriptors held, by label, instead of what this kind and key had. They are closed here.
+
+        ``note`` comes back with them, unless it is very long.
+        """
         if self._link is None and self._timer is None and self._ended is None:
             self._start()
         if self._link is not None:
-            self._link.send((KEEP, f"{kind}/{key}", *fds), tuple(fds.values()))
+            note = note if len(os.fsencode(note)) < MAX_NOTE else ""
+            self._link.send((KEEP, f"{kind}/{key}", note, *fds), tuple(fds.values()))
         else:
             close_all(fds.values())
 

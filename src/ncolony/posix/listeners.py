@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ncolony.core.program import Program
     from ncolony.core.sockets import Socket
     from ncolony.posix.binding import Place
-    from ncolony.posix.keeping import Keeping
+    from ncolony.posix.keeping import Keeping, Kept
 
 HANDED_OVER = "NCOLONY_SOCKETS"
 """The variable that names the descriptors when a supervisor has become another version of itself."""
@@ -49,7 +49,7 @@ class Listeners:
         self,
         say: Callable[[str], None],
         keeping: Keeping | None = None,
-        kept: Mapping[str, Mapping[str, int]] | None = None,
+        kept: Mapping[str, Kept] | None = None,
     ) -> None:
         """Begin with what an earlier version of this process has handed over.
 
@@ -61,9 +61,9 @@ class Listeners:
         self._spare = _handed_over()
         self._kept: dict[str, tuple[Held, ...] | None] = {}
         """What the keeper has by now, by program; None: what an earlier supervisor gave it."""
-        for name, fds in (kept or {}).items():
+        for name, one in (kept or {}).items():
             self._kept[name] = None
-            for fd in fds.values():
+            for fd in one.fds.values():
                 self._take_back(fd)
         if keeping is not None:
             keeping.renewed.append(self._keep_anew)
