@@ -116,6 +116,22 @@ def test_a_program_changed_meanwhile_is_restarted_and_others_are_not(mortal):
     assert mortal.one("other") == other
 
 
+@on_native
+def test_instances_that_are_too_many_by_now_are_stopped(mortal):
+    """The file says how many, and not what the processes were once started with."""
+    mortal.conf("web", {"args": SLEEP, "instances": 3})
+    mortal.start()
+    pid, *others = [int(mortal.wait_for(rf"web:{number} runs, pid (\d+)")[1]) for number in (1, 2, 3)]
+    mortal.kill()
+    mortal.conf("web", {"args": SLEEP, "instances": 1})
+    mortal.again()
+    mortal.wait_for(rf"web runs on, pid {pid}$")
+    gone(*others)
+    mortal.fence()
+    assert list(mortal.runs("web")) == [pid]
+    assert mortal.count("was changed") == 0
+
+
 @on_both
 def test_a_program_removed_meanwhile_is_stopped(mortal):
     """Nothing may run that no file describes."""

@@ -7,6 +7,7 @@ import os
 from ncolony.core.check import check
 from ncolony.core.parse import NotAnObject, parse
 from ncolony.core.program import TEMPORARY, Defaults, Program, RestartPolicy
+from ncolony.core.record import replace
 from ncolony.core.states import pid_of
 from ncolony.posix.journal import Journal
 from ncolony.posix.processes import environment_of
@@ -93,13 +94,17 @@ def remember(settings: Settings, now: float, say: Say) -> Memory:
 
 
 def settle(supervisor: Supervisor, described: Container[str], say: Say, log_left: Callable[[str], LogSpec]) -> None:
-    """Deal with what is left of programs that no usable file describes.
+    """Deal with what is left of programs that no usable file describes, and of instances that are too many by now.
 
     Where the file is gone the program was removed, and is stopped. Where there is a file that cannot be used, the
     program goes on as it was: its description is taken from its own environment.
     """
     left = supervisor.left_over()
     for name in dict.fromkeys(name for name, _ in left):
+        program = supervisor.programs.get(name)
+        if program is not None:  # with fewer instances than it had; they are called by their numbers all the same
+            supervisor.let_go(replace(program, instances=max(number for owner, number in left if owner == name)))
+            continue
         pids = [pid for (owner, _), one in left.items() if owner == name and (pid := pid_of(one.instance.state))]
         program = _own_description(name, pids)
         if name not in described:
