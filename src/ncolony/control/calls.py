@@ -75,6 +75,11 @@ class Call:
         self.wait, self.patient = request.wait, request.is_patient
         self.source: Source | None = None
 
+    @property
+    def who(self) -> str:
+        """Who asks, in words."""
+        return self._connection.who
+
     def succeed(self, fields: str = "", **more: object) -> None:
         """Answer that it is done; ``fields`` and ``more``: the inside of a JSON object, and values for it."""
         self._answer(done(self.id, _joined(fields, more)))

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     Aim = Callable[[InstanceView, int], Goal]
 
 LIVES = ("starting", "running")
-BY = "asked for over the control socket"
 
 
 def start(world: World, call: Call) -> None:
@@ -160,4 +159,4 @@ def _their_own_time(programs: list[Program], in_order: bool) -> float:  # noqa: 
 
 def _why(call: Call) -> str:
     why = call.arguments.get("why")
-    return why if isinstance(why, str) and why else BY
+    return f"{why} (asked for by {call.who})" if isinstance(why, str) and why else f"asked for by {call.who}"

@@ -45,10 +45,12 @@ TOO_MUCH = 1 << 20  # with which a client that goes on getting answers is hung u
 class Connection:
     """One client."""
 
-    def __init__(self, house: House, loop: Loop, fd: int, *, may_change: bool, hello: bytes) -> None:
+    def __init__(self, house: House, loop: Loop, fd: int, *, may_change: bool, who: str, hello: bytes) -> None:
         """Greet it, and read what it sends."""
         self._house, self._loop, self._fd = house, loop, fd
         self.may_change = may_change
+        self.who = who
+        """Who it is, in words."""
         self.calls: list[Call] = []
         self.closed = False
         self._lines = Lines()

@@ -149,8 +149,9 @@ class Server:
         elif len(self.connections) >= self._most and not self._make_room(may_change=may_change):
             _turn_away(fd, REFUSED, f"{self._most} clients are being served; try again when one has left")
         else:
+            who = f"user {peer.uid}" if peer.uid else "root"
             first = hello({**self._greeting, "may": "change" if may_change else "read"})
-            made = Connection(self, self._world.loop, fd, may_change=may_change, hello=first)
+            made = Connection(self, self._world.loop, fd, may_change=may_change, who=who, hello=first)
             if not made.closed:
                 self.connections[made] = None
 

@@ -30,13 +30,14 @@ from ncolony.core.states import (
     Sweeping,
     Swept,
     Unhealthy,
+    Waiting,
     pid_of,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ncolony.core.events import CommandRefused, Event, InstanceChanged, ProgramsChanged, Signalled, Warned
-    from ncolony.core.states import Instance
+    from ncolony.core.states import Instance, State
 
 
 class Narrator:
@@ -126,6 +127,14 @@ def _lived(event: InstanceChanged) -> str:
     return ""
 
 
+_NEXT: dict[type[State], str] = {
+    Exited: "left as it is",
+    Stopped: "stopped",
+    Sweeping: "ending what it left behind first",
+    Waiting: "the next start waits for what it needs",
+}
+
+
 def what_next(event: InstanceChanged) -> str:
     """Say what follows a change by itself."""
     state = event.after.state
@@ -133,13 +142,8 @@ def what_next(event: InstanceChanged) -> str:
         return f"next start in {state.deadline - event.at:.3g} s (attempt {event.after.attempt + 1})"
     if isinstance(state, Fatal):
         return _given_up(state, event.after)
-    if isinstance(state, Exited):
-        return "left as it is"
-    if isinstance(state, Stopped):
-        return "stopped"
-    if isinstance(state, Sweeping):
-        return "ending what it left behind first"
-    return "starting again" if event.after.want == UP else "stopped"
+    wanted = "starting again" if event.after.want == UP else "stopped"
+    return _NEXT.get(type(state), wanted)
 
 
 def _given_up(state: Fatal, instance: Instance) -> str:
