@@ -16,18 +16,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from generating import bugs, keys, options, states  # noqa: E402 - they import what they describe
+from generating import bugs, cli, keys, man, options, states  # noqa: E402 - they import what they describe
 from generating.markdown import Incomplete  # noqa: E402
 
 from ncolony.core import schema  # noqa: E402
 
 PAGES = {
     "bugs.md": bugs.page,
+    "cli.md": cli.page,
     "keys.md": keys.page,
     "options.md": options.page,
     "states.md": states.page,
     "program.schema.json": lambda _: schema.as_text(schema.program()),
     "colony.schema.json": lambda _: schema.as_text(schema.colony()),
+    **man.pages(),
 }
 SHOWN_DIFFERENCES = 6
 
@@ -54,6 +56,7 @@ def main() -> int:
             stale += 1
             print(f"{path}: {_how(old, text)}")
         else:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
             print(f"wrote {path}")
     if stale and asked.check:

@@ -17,7 +17,7 @@ from ncolony.directory.messages import request
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
-GENERATED = ["bugs.md", "keys.md", "options.md", "states.md"]
+GENERATED = ["bugs.md", "cli.md", "keys.md", "options.md", "states.md"]
 SCHEMAS = ["program.schema.json", "colony.schema.json"]
 WALKTHROUGH = r"""
     $ mkdir messages conf
@@ -65,6 +65,16 @@ def test_a_missing_page_is_named(tmp_path):
     done = generate("--check", "--to", tmp_path)
     assert done.returncode == 1
     assert all(f"{tmp_path / page}: is missing" in done.stdout for page in GENERATED + SCHEMAS)
+
+
+@pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed here")
+def test_manual_pages_are_good_roff():
+    """Every reader of manual pages takes them; mandoc says what some might not."""
+    manuals = sorted((ROOT / "docs" / "man").rglob("*.[15]"))
+    assert "ncolony-status.1" in {path.name for path in manuals}
+    command = ["mandoc", "-T", "lint", "-W", "warning", *manuals]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -26,6 +26,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "ping": ("health", "PING"),
     "upgrade": ("change", "UPGRADE"),
     "shutdown": ("change", "SHUTDOWN"),
+    "completion": ("completion", "COMPLETION"),
 }
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 ALL = Option("--all", "", "all programs")
 WAIT = Option("--wait", "SECONDS", "how long to wait for the effect [60, and the programs' own times]")
 NO_WAIT = Option("--no-wait", "", "do not wait for the effect")
+SCOPE = Option(
+    "--scope", "SCOPE", "who gets it: process (if not given), group or tree", among=("process", "group", "tree")
+)
 WHY = Option("--why", "TEXT", "the reason, for the log and for `ncolony why`")
 
 
@@ -144,7 +147,7 @@ RESTART = Verb(
 )  # fmt: skip
 SIGNAL = Verb(
     "signal", "send a signal to programs", _signal, "SIGNAL NAME ... | SIGNAL --all",
-    (ALL, Option("--scope", "SCOPE", "who gets it: process (if not given), group or tree")),
+    (ALL, SCOPE),
     NAMES,
     (("ncolony signal HUP web", "have it read its configuration anew, if that is what it does then"),),
 )  # fmt: skip

@@ -11,6 +11,8 @@ from ncolony.core.errors import ConfigError
 from ncolony.core.names import quoted
 from ncolony.core.parse import MAX_BYTES, NotAnObject, parse
 
+POLICIES = ("permanent", "transient", "temporary")
+SCOPES = ("tree", "group", "process")
 OPTIONS = (
     Option("--cmd", "CMD", "the executable, looked up on PATH where it has no slash (required)"),
     Option("--arg", "ARG", "an argument", repeated=True),
@@ -24,7 +26,7 @@ OPTIONS = (
     Option("--umask", "OCTAL", "the umask to run with"),
     Option("--instances", "N", "how many processes to keep"),
     Option("--no-autostart", "", "do not start it with the colony"),
-    Option("--restart", "POLICY", "permanent, transient or temporary"),
+    Option("--restart", "POLICY", "permanent, transient or temporary", among=POLICIES),
     Option("--ok-exit", "CODE", "an end that counts as normal, a code or a signal; alone then, 0 too", repeated=True),
     Option("--threshold", "TIME", "a run of at least this long is followed by the next at once"),
     Option("--min-delay", "TIME", "the wait after a shorter one; it doubles"),
@@ -32,7 +34,7 @@ OPTIONS = (
     Option("--attempts", "N", "give up after so many short runs in a row"),
     Option("--stop-signal", "SIGNAL", "the signal that asks it to end"),
     Option("--stop-timeout", "TIME", "the time from there to SIGKILL"),
-    Option("--stop-scope", "SCOPE", "who gets the signals: tree, group or process"),
+    Option("--stop-scope", "SCOPE", "who gets the signals: tree, group or process", among=SCOPES),
 )
 
 

@@ -49,7 +49,7 @@ def main(argv: list[str]) -> int:
     verb = argv[0] if argv else ""
     if verb in VERBS:
         return VERBS[verb][0](argv[1:])
-    if verb in {"--help", "-h"}:
+    if verb in {"--help", "-h", "help"}:
         print(_help())
         return DONE
     if verb == "--version":

@@ -26,6 +26,8 @@ class Option:
     repeated: bool = False
     short: str = ""
     """Its other name, one letter with a dash."""
+    among: tuple[str, ...] = ()
+    """The values that make sense, where those are few words; shells complete them."""
 
 
 @record

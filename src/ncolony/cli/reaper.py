@@ -14,27 +14,11 @@ if TYPE_CHECKING:
     import signal
     from collections.abc import Sequence
 
+    from ncolony.cli.options import Option
     from ncolony.reaper import Settings
 else:
     import _signal as signal  # the same functions and numbers without enum, which would stay for life: 0.9 MB
 
-HELP = """\
-usage: ncolony reaper [OPTIONS] [--] CMD ARG...
-
-Run CMD as a container's PID 1 should: pass signals on to it, reap what is orphaned, and end with its status once
-everything else has ended too.
-
-  -g, --group        pass signals on to CMD's process group, not to CMD alone
-  -s, --subreaper    when not PID 1: adopt the orphans among CMD's descendants all the same
-  -r, --rewrite FROM:TO
-                     pass signal FROM on as TO, both by number or name; TO 0 drops it (repeatable)
-  --grace SECONDS    how long the other processes get between SIGTERM and SIGKILL once CMD has ended [5]
-  --respawn          start CMD again when it was killed or crashed, and keep the exit statuses of orphans for it
-  --version          which version this is
-  -h, --help         this text
-
-Exit status: CMD's own; 128+N if signal N ended it; 125 the reaper failed, 126 CMD cannot be executed, 127 not found.
-"""
 LEAN = """\
 import sys
 sys.path.insert(0, {root!r})
@@ -78,7 +62,7 @@ def parse(argv: Sequence[str]) -> Settings | str:
         if word == "--":
             break
         if word in {"-h", "--help"}:
-            return HELP
+            return _help()
         if word == "--version":
             return _version()
         if word in FLAGS and not equals:
@@ -92,6 +76,34 @@ def parse(argv: Sequence[str]) -> Settings | str:
         raise CannotReap("cannot start anything: CMD is missing; see ncolony reaper --help")
     settings.command = words
     return settings
+
+
+def options() -> tuple[Option, ...]:
+    """Return the options, for help texts and their like: the reading of them is done here, with fewer imports."""
+    from ncolony.cli.options import Option
+
+    return (
+        Option("--group", "", "pass signals on to CMD's process group, not to CMD alone", short="-g"),
+        Option("--subreaper", "", "when not PID 1: adopt the orphans among CMD's descendants all the same", short="-s"),
+        Option("--rewrite", "FROM:TO", "pass signal FROM on as TO, by number or name; TO 0 drops it", repeated=True,
+               short="-r"),
+        Option("--grace", "SECONDS", "how long other processes get between SIGTERM and SIGKILL once CMD has ended [5]"),
+        Option("--respawn", "", "start CMD again when it was killed or crashed, and keep the exit statuses of orphans"),
+        Option("--version", "", "which version this is"),
+    )  # fmt: skip
+
+
+ABOUT = """\
+Run CMD as a container's PID 1 should: pass signals on to it, reap what is orphaned, and end with its status once
+everything else has ended too."""
+STATUS = """\
+Exit status: CMD's own; 128+N if signal N ended it; 125 the reaper failed, 126 CMD cannot be executed, 127 not found."""
+
+
+def _help() -> str:
+    from ncolony.cli.options import described
+
+    return f"usage: ncolony reaper [OPTIONS] [--] CMD ARG...\n\n{ABOUT}\n\n{described(options())}\n\n{STATUS}\n"
 
 
 def _set(settings: Settings, name: str, value: str) -> None:

@@ -83,14 +83,18 @@ def _of_colony(words: Sequence[str]) -> dict[str, object]:
     return {name: os.path.join(words[0], folder) for name, folder in FOLDERS.items()} if words else {}
 
 
+ABOUT = """\
+Run the programs of a colony: a directory with conf/ and messages/ in it, or those two by name.
+SIGTERM or SIGINT stops them all; a second one kills what has not stopped. SIGHUP reads the directories anew.
+SIGUSR2 replaces the supervisor by the version that is installed now, and leaves the programs running."""
+
+
 def usage() -> str:
     """Return the text of ``ncolony run --help``."""
     return f"""usage: ncolony run [OPTIONS] COLONY
        ncolony run [OPTIONS] --config DIR --messages DIR
 
-Run the programs of a colony: a directory with conf/ and messages/ in it, or those two by name.
-SIGTERM or SIGINT stops them all; a second one kills what has not stopped. SIGHUP reads the directories anew.
-SIGUSR2 replaces the supervisor by the version that is installed now, and leaves the programs running.
+{ABOUT}
 
 {described(options())}
 """

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from ncolony.cli.options import Given
 
-COLOR = Option("--color", "WHEN", "auto, always or never [auto: on a terminal, unless NO_COLOR is set]")
+WHEN = ("auto", "always", "never")
+COLOR = Option("--color", "WHEN", "auto, always or never [auto: on a terminal, unless NO_COLOR is set]", among=WHEN)
 BOLD, RED, GREEN, YELLOW, BLUE, DIM = "1", "31", "32", "33", "34", "2"
 STATES = {
     "running": GREEN, "starting": YELLOW, "spawning": YELLOW, "waiting": YELLOW, "backoff": RED, "fatal": RED,
@@ -26,7 +27,7 @@ STATES = {
 def wants_color(given: Given) -> bool:
     """Tell whether the output is to have colours. Raises :class:`ConfigError`."""
     when = given.last("--color") or "auto"
-    if when not in {"auto", "always", "never"}:
+    if when not in WHEN:
         raise ConfigError(f"cannot use --color {when}: wanted auto, always or never")
     if when != "auto":
         return when == "always"

@@ -114,7 +114,10 @@ def tell(name: str, what: str) -> None:
 
 def help_on(verb: Verb) -> str:
     """Return the text of ``--help``."""
-    parts = [f"usage: ncolony {verb.name} [OPTION ...] {verb.words}".rstrip(), f"{verb.about.capitalize()}."]
+    parts = [
+        f"usage: ncolony {verb.name} [OPTION ...] {verb.words}".rstrip(),
+        f"{verb.about[0].upper()}{verb.about[1:]}.",
+    ]
     if verb.text:
         parts.append(verb.text)
     parts.append(described(options_of(verb)))

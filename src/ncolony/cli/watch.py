@@ -130,7 +130,7 @@ LOGS = Verb(
     (
         FOLLOW,
         Option("--lines", "N", "how many of the last lines of each [10]", short="-n"),
-        Option("--stream", "STREAM", "stdout or stderr; both if not given"),
+        Option("--stream", "STREAM", "stdout or stderr; both if not given", among=("stdout", "stderr")),
         Option("--grep", "REGEX", "only lines in which it is found"),
         JSON, COLOR,
     ),
