@@ -13,6 +13,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "remove": ("files", "REMOVE"),
     "show": ("files", "SHOW"),
     "list": ("files", "LIST"),
+    "check": ("check", "CHECK"),
     "status": ("status", "STATUS"),
     "why": ("why", "WHY"),
     "logs": ("watch", "LOGS"),

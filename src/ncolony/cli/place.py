@@ -48,6 +48,15 @@ def place_of(given: Given) -> Place:
     return place
 
 
+def config_of(given: Given) -> str:
+    """Return that colony's directory of programs, for what needs no more. Raises as :func:`place_of` does."""
+    named = given.last("--colony") or os.environ.get(VARIABLE)
+    config = given.last("--config") or f"{named or '.'}/conf"
+    if not os.path.isdir(config):
+        raise ConfigError(_missing(config, named or given.last("--config")))
+    return config
+
+
 def places_of(given: Given) -> Places:
     """Return the directories of that colony for what works on its files. Raises as :func:`place_of` does."""
     from ncolony.ctllib import Places

@@ -9,7 +9,7 @@ from ncolony.core.limits import NO_LIMITS
 from ncolony.core.names import check_name, nearest
 from ncolony.core.parse import Problem, shown
 from ncolony.core.program import Defaults, Program, RestartPolicy
-from ncolony.core.readers import Key, Mismatch, Mismatches
+from ncolony.core.readers import Key, Mismatch, Mismatches, did_you_mean
 from ncolony.core.record import record, replace
 
 MAX_COUNTED = 1000  # restarts whose moments are remembered for an instance
@@ -68,9 +68,7 @@ def _inner(key: Key, value: dict[str, object], problems: list[Problem]) -> dict[
         if name in known:
             fields.update(_read(known[name], f"{key.name}.{name}", item, problems))
         else:
-            near = nearest(name, list(known))
-            hint = f" (did you mean {near}?)" if near else ""
-            wanted = f"one of {', '.join(known)}{hint}"
+            wanted = f"one of {', '.join(known)}{did_you_mean(name, list(known))}"
             problems.append(Problem(key.name, f"the unknown key {shown(name)}", wanted))
     return fields
 
@@ -80,7 +78,7 @@ def _read(key: Key, path: str, value: object, problems: list[Problem], field: st
         return {field or key.field or key.name: key.read(value)}
     except Mismatch as mismatch:
         problems += (
-            Problem(path + one.at, one.found or shown(value), one.wanted or key.wanted)
+            Problem(path + one.at, one.found or shown(value), f"{one.wanted or key.wanted}{one.hint}")
             for one in (mismatch.several if isinstance(mismatch, Mismatches) else [mismatch])
         )
         return {}

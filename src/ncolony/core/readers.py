@@ -26,15 +26,17 @@ RESTART, NOTHING = "restart", "nothing"  # what a change of the key costs a runn
 class Mismatch(ValueError):
     """A value is not what its key wants.
 
-    Where set, ``wanted`` says more than the key's own words, ``at`` where inside the value, ``found`` what is there.
+    Where set, ``wanted`` says more than the key's own words, ``at`` where inside the value, ``found`` what is there;
+    ``hint`` follows what is wanted.
     """
 
-    def __init__(self, wanted: str = "", at: str = "", found: str = "") -> None:
+    def __init__(self, wanted: str = "", at: str = "", found: str = "", hint: str = "") -> None:
         """Keep what is known."""
         super().__init__(wanted, at, found)
         self.wanted = wanted
         self.at = at
         self.found = found
+        self.hint = hint
 
 
 class Mismatches(Mismatch):
@@ -42,7 +44,7 @@ class Mismatches(Mismatch):
 
     def __init__(self, several: list[Mismatch]) -> None:
         """Keep all of them."""
-        super().__init__(several[0].wanted, several[0].at, several[0].found)
+        super().__init__(several[0].wanted, several[0].at, several[0].found, several[0].hint)
         self.several = several
 
 
@@ -93,7 +95,7 @@ def inside(read: Callable[[object], T], value: object, at: str, wanted: str) -> 
     try:
         return read(value)
     except Mismatch as mismatch:
-        raise Mismatch(mismatch.wanted or wanted, at, shown(value)) from None
+        raise Mismatch(mismatch.wanted or wanted, at, shown(value), mismatch.hint) from None
 
 
 def each(read: Callable[[object], T], value: object, wanted: str) -> list[T]:
@@ -241,7 +243,7 @@ def a_signal(value: object) -> int:
     if isinstance(value, str):
         name = value.upper() if value.upper().startswith("SIG") else f"SIG{value.upper()}"
         if name not in Signals.__members__:
-            raise Mismatch
+            raise Mismatch(hint=did_you_mean(name, list(Signals.__members__), 1))
         return int(Signals[name])
     number = a_count(value, 1)
     if number not in set(Signals):
@@ -262,6 +264,15 @@ def an_end(value: object) -> int:
     return -a_signal(value) if isinstance(value, str) else a_count(value, 0, MAX_EXIT_CODE)
 
 
+def did_you_mean(found: str, known: list[str], within: int = 2) -> str:
+    """Return the word that was probably meant, as the end of a sentence; empty where none is like it."""
+    near = nearest(found, known, within) if len(found) <= LONGEST_WORD else None
+    return f" (did you mean {near}?)" if near else ""
+
+
+LONGEST_WORD = 100  # that is compared with others; what is longer is none of ours
+
+
 def fields(value: dict[str, object], keys: tuple[Key, ...], at: str, found: list[Mismatch]) -> dict[str, object] | None:
     """Read an object key by key, and add to ``found`` all that is wrong in it; None where anything is."""
     known = {key.name: key for key in keys}
@@ -270,15 +281,14 @@ def fields(value: dict[str, object], keys: tuple[Key, ...], at: str, found: list
     for name, item in value.items():
         key = known.get(name)
         if key is None:
-            near = nearest(name, list(known))
-            hint = f" (did you mean {near}?)" if near else ""
-            found.append(Mismatch(f"one of {', '.join(known)}{hint}", at, f"the unknown key {shown(name)}"))
+            wanted = f"one of {', '.join(known)}{did_you_mean(name, list(known))}"
+            found.append(Mismatch(wanted, at, f"the unknown key {shown(name)}"))
             continue
         try:
             made[key.field or key.name] = key.read(item)
         except Mismatch as mismatch:
             found += (
-                Mismatch(one.wanted or key.wanted, f"{at}.{name}{one.at}", one.found or shown(item))
+                Mismatch(f"{one.wanted or key.wanted}{one.hint}", f"{at}.{name}{one.at}", one.found or shown(item))
                 for one in (mismatch.several if isinstance(mismatch, Mismatches) else [mismatch])
             )
     return None if len(found) > before else made
@@ -295,8 +305,10 @@ class OneOf:
 
     def __call__(self, value: object) -> str:
         """Read one."""
-        if not isinstance(value, str) or value not in self.words:
+        if not isinstance(value, str):
             raise Mismatch
+        if value not in self.words:
+            raise Mismatch(hint=did_you_mean(value, list(self.words)))
         return value
 
 
