@@ -14,6 +14,7 @@ from tests.scenarios.colony import (
     EPOLL,
     NATIVE,
     PATIENCE,
+    PYTHON,
     SLEEP,
     gone,
     is_alive,
@@ -102,7 +103,7 @@ def test_a_run_of_the_threshold_is_followed_by_another_at_once(colony):
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ([], "cannot run without --config: give the directory, --config DIR"),
+        (["--messages", "messages"], "cannot run without --config: give the directory, --config DIR"),
         (["--config", "conf"], "cannot run without --messages: give the directory, --messages DIR"),
         (["--config", "nosuch", "--messages", "messages"],
          "cannot use --config 'nosuch': there is no such directory; mkdir 'nosuch' first"),
@@ -120,7 +121,7 @@ def test_a_run_of_the_threshold_is_followed_by_another_at_once(colony):
         (["--config", "conf", "--messages", "messages", "--nosuch", "1"], "--nosuch"),
         (["--config", "conf", "--messages"], "--messages "),
     ],
-    ids=["nothing", "no messages", "no such conf", "a file", "no such pid", "no number", "negative", "zero", "min",
+    ids=["no conf", "no messages", "no such conf", "a file", "no such pid", "no number", "negative", "zero", "min",
          "ambiguous", "unknown", "no value"],
 )  # fmt: skip
 def test_a_mistake_is_one_line_and_status_2(tmp_path, command, options, complaint):
@@ -138,6 +139,27 @@ def test_a_mistake_is_one_line_and_status_2(tmp_path, command, options, complain
     (line,) = done.stderr.splitlines()
     assert line.startswith("ncolony")
     assert complaint in line
+
+
+def test_without_a_colony_it_says_how_to_name_one_or_make_one(tmp_path):
+    """In a folder that is none; in one that is, that one is run."""
+    done = subprocess.run(
+        NATIVE.command, cwd=tmp_path, env=_environment(), capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert done.returncode == 2
+    assert "found no conf/ and messages/ in '.', wanted a colony; name one, `ncolony run DIR`" in done.stderr
+
+
+@on_native
+@pytest.mark.parametrize("how", ["folder", "variable", "option"])
+def test_the_colony_can_be_named_in_three_ways(colony, how):
+    """By where one stands, by the environment, or by -C, which may also stand before the verb."""
+    colony.conf("web", {"args": SLEEP})
+    folder = str(colony.folder)
+    command = {"option": [PYTHON, "-m", "ncolony", "-C", folder, "run"]}.get(how, NATIVE.command)
+    env = {"NCOLONY_COLONY": folder} if how == "variable" else {}
+    colony.start(command=command, env=env, prefix=[] if how == "folder" else ["env", "-C", "/"])
+    assert colony.pid_of("web")
 
 
 def _environment():

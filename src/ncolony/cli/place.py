@@ -43,8 +43,14 @@ def place_of(given: Given) -> Place:
         state=given.last("--state") or f"{messages or f'{folder}/messages'}/.ncolony",
     )
     for path, was_named in ((place.config, config), (place.messages, messages)):
-        if not os.path.isdir(path) and not (given.last("--state") and not was_named):
-            raise ConfigError(_missing(path, named or was_named))
+        if given.last("--state") and not was_named:
+            continue
+        try:
+            os.stat(f"{path}/.")
+        except PermissionError:
+            raise ConfigError(f"cannot look into {path!r}: permission denied; ask as its owner, or as root") from None
+        except OSError:
+            raise ConfigError(_missing(path, named or was_named)) from None
     return place
 
 

@@ -6,6 +6,7 @@ import os
 import sys
 
 from ncolony.cli.options import Option, described, read
+from ncolony.cli.place import PLACE, VARIABLE
 from ncolony.core.errors import ConfigError, NColonyError, Taken
 from ncolony.hosts.settings import OPTIONS, seconds, settings
 
@@ -13,9 +14,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ncolony.cli.options import Given
     from ncolony.hosts.settings import Settings
 
 DONE, FAILED, USAGE_STATUS = 0, 1, 2
+COLONY = PLACE[0]
 FOLDERS = {"config": "conf", "messages": "messages"}
 CAN_TAKE_OVER = Option("--can-take-over", "", "only tell whether this version could take the colony over; see upgrade")
 
@@ -48,7 +51,7 @@ def parse(argv: Sequence[str]) -> Settings | None:
     if "--help" in given.values:
         sys.stdout.write(usage())
         return None
-    values: dict[str, object] = _of_colony(given.words)
+    values: dict[str, object] = _of_colony(given)
     for option in OPTIONS:
         text = given.last(f"--{option.name}")
         if text is not None:
@@ -73,25 +76,34 @@ def options() -> tuple[Option, ...]:
         default = "" if option.default is None else f" [{option.default:g}]"
         short = f"-{option.short}" if option.short else ""
         made.append(Option(f"--{option.name}", option.metavar, f"{option.meaning}{default}", short=short))
-    return (*made, CAN_TAKE_OVER)
+    return (COLONY, *made, CAN_TAKE_OVER)
 
 
-def _of_colony(words: Sequence[str]) -> dict[str, object]:
+def _of_colony(given: Given) -> dict[str, object]:
+    """Return the directories of the colony that is named; else of the one in the environment, or where one stands."""
+    words = [*given.words, *(given.all(COLONY.name) or ())]
     if len(words) > 1:
         message = f"cannot run more than one colony: found {' '.join(words)}, wanted one directory"
         raise ConfigError(message)
+    if not words and "--config" not in given.values and "--messages" not in given.values:
+        words = [os.environ.get(VARIABLE) or "."]
+        if not all(os.path.isdir(os.path.join(words[0], folder)) for folder in FOLDERS.values()):
+            found = f"no conf/ and messages/ in {words[0]!r}"
+            raise ConfigError(f"cannot run: found {found}, wanted a colony; name one, `ncolony run DIR`, or make one,"
+                              " `ncolony init DIR`")  # fmt: skip
     return {name: os.path.join(words[0], folder) for name, folder in FOLDERS.items()} if words else {}
 
 
 ABOUT = """\
-Run the programs of a colony: a directory with conf/ and messages/ in it, or those two by name.
+Run the programs of a colony: a directory with conf/ and messages/ in it, or those two by name. Without either it is the
+one in $NCOLONY_COLONY, or in the current directory.
 SIGTERM or SIGINT stops them all; a second one kills what has not stopped. SIGHUP reads the directories anew.
 SIGUSR2 replaces the supervisor by the version that is installed now, and leaves the programs running."""
 
 
 def usage() -> str:
     """Return the text of ``ncolony run --help``."""
-    return f"""usage: ncolony run [OPTIONS] COLONY
+    return f"""usage: ncolony run [OPTIONS] [COLONY]
        ncolony run [OPTIONS] --config DIR --messages DIR
 
 {ABOUT}
