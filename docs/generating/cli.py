@@ -25,6 +25,7 @@ SHAPES = {
     "stop": "the same",
     "restart": "the same",
     "show": "the file as it is",
+    "check": "`problems` and `warnings`, see [check.md](check.md)",
     "list": "a list of objects with `name`, `args` (null where the file cannot be used), `problems` and `warnings`",
 }
 
