@@ -16,6 +16,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "check": ("check", "CHECK"),
     "status": ("status", "STATUS"),
     "why": ("why", "WHY"),
+    "top": ("top", "TOP"),
     "logs": ("watch", "LOGS"),
     "events": ("watch", "EVENTS"),
     "start": ("change", "START"),

@@ -28,13 +28,14 @@ def _act(call: Call) -> int:
         print(json.dumps({key: value for key, value in answer.items() if key not in {"id", "ok"}}, indent=2))
         return DONE
     now = time.time()
-    for line in _stories(answer, now) if names else _wrong(answer):
+    for line in stories(answer, now) if names else _wrong(answer):
         head = not line.startswith(" ")
         print(paint(printable(line), BOLD if head else DIM if line.startswith("    |") else "", on=color))
     return DONE
 
 
-def _stories(answer: Answer, now: float) -> list[str]:
+def stories(answer: Answer, now: float) -> list[str]:
+    """Return the stories of the instances in an answer, line by line."""
     lines: list[str] = []
     for status in answer["instances"]:
         entries = [entry for entry in reversed(answer["history"]) if entry.get("p") == status["name"]]
