@@ -21,6 +21,7 @@ from ncolony.core.events import (
 )
 from ncolony.core.outcome import Usage
 from ncolony.core.program import Program
+from ncolony.core.spans import ago, seconds
 from ncolony.core.states import (
     UP,
     Backoff,
@@ -48,7 +49,7 @@ from ncolony.core.states import (
     Unhealthy,
     Waiting,
 )
-from ncolony.core.story import ago, is_wrong, seconds, tell
+from ncolony.core.story import is_wrong, tell
 
 WEB = Slot("web")
 NOW = 12.0

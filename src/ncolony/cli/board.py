@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ncolony.cli.status import remark
 from ncolony.cli.tables import BOLD, DIM, RED, STATES, paint, printable, width
-from ncolony.core.story import seconds
+from ncolony.core.spans import seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

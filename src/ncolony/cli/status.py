@@ -7,7 +7,7 @@ import json
 from ncolony.cli.place import connect
 from ncolony.cli.tables import COLOR, DIM, STATES, table, wants_color
 from ncolony.cli.verb import DONE, JSON, NAMES, NOT_RUNNING, Call, Verb
-from ncolony.core.story import seconds
+from ncolony.core.spans import seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,10 +6,9 @@ the wall clock; ``clock`` turns one into what people read.
 
 from __future__ import annotations
 
-import itertools
-
 from ncolony.core.chronicle import NOT_READY, OUTDATED, REPLACED, UNHEALTHY
 from ncolony.core.outcome import in_words, signal_name
+from ncolony.core.spans import ago, seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 SIGNAL_REACH = 10.0  # seconds within which an end by a signal is laid to who had it sent
 SHOWN_BEFORE = 8
-_UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 _STATES = {
     "stopped": "is stopped",
     "waiting": "waits",
@@ -160,20 +158,6 @@ def _details(entry: Entry, *, short: bool = False) -> str:
 def _time(entry: Entry) -> float:
     found = entry.get("t")
     return float(found) if isinstance(found, int | float) else 0.0
-
-
-def seconds(value: float) -> str:
-    """Return a time span as people say it: ``0.52 s``, ``7.3 s``, ``12 min``, ``3 h 5 min``, ``2 d 4 h``."""
-    for (size, unit), (smaller, small_unit) in itertools.pairwise(_UNITS):
-        if value >= size:
-            whole, rest = divmod(value, size)
-            return f"{whole:.0f} {unit} {rest // smaller:.0f} {small_unit}"
-    return f"{value:.3g} s"
-
-
-def ago(span: float) -> str:
-    """Return how long ago something was."""
-    return "just now" if span < 1 else f"{seconds(span)} ago"
 
 
 def is_wrong(status: Status) -> str:
