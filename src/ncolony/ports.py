@@ -114,6 +114,12 @@ class Spawner(Protocol):
         None, that is known, and only Swept is told. ``scope``: as in a program's ``stop``, what of it is looked after.
         """
 
+    def put(self, pid: int, mark: str, data: bytes) -> None:
+        """Write all of ``data``, at most 4096 bytes, to the standard input of a run's process, or nothing.
+
+        ``mark``: what the run has in NCOLONY_RUN. Raises OSError.
+        """
+
 
 class Listeners(Protocol):
     """Listens for programs, so that their sockets outlive their processes."""

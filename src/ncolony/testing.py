@@ -193,6 +193,8 @@ class FakeProcess:
         self.act = act
         self.pid = pid
         self.alive = False
+        self.read = b""
+        """What was written to its standard input."""
         self.ended: int | None = None
         """Its status, once its end has been told."""
         self.signals: list[tuple[int, str]] = []
@@ -274,6 +276,13 @@ class FakeSpawner:
         self.processes.append(process)
         process.begin(launch)
         return process
+
+    def put(self, pid: int, mark: str, data: bytes) -> None:  # noqa: ARG002 - as the port has it
+        """Have a process that lives read something. Raises OSError."""
+        found = next((process for process in self.living if process.pid == pid), None)
+        if found is None:
+            raise ProcessLookupError
+        found.read += data
 
     def adopt(
         self,

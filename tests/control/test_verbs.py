@@ -311,7 +311,7 @@ def test_health_tells_what_is_not_well(house):
     assert caller.ask("health", names=["web"])["troubles"][0] == "the colony is being stopped"
 
 
-@pytest.mark.parametrize("verb", ["check", "plan", "apply", "reload", "metrics", "send"])
+@pytest.mark.parametrize("verb", ["check", "plan", "apply", "reload", "metrics"])
 def test_what_is_not_there_yet_says_so(house, verb):
     """No verb is accepted and ignored."""
     answer = house.caller().ask(verb)
@@ -333,6 +333,27 @@ def test_why_tells_how_things_stand_with_their_history_and_what_is_wrong(house):
     answer = caller.ask("why")
     assert [one["name"] for one in answer["instances"]] == ["web", "db"]
     assert answer["history"] == []
+
+
+def test_text_is_sent_to_who_has_a_pipe_for_it(house):
+    """All of it or nothing; who has none, or no process, is named."""
+    house.apply(program(stdin="pipe", instances=2), program("deaf"))
+    caller = house.caller()
+    assert caller.ask("send", names=["web"], text="hello\n")["sent"] == 2
+    assert caller.ask("send", names=["web:2"], text="you\n")["sent"] == 1
+    assert [process.read for process in house.spawner.living if process.launch.args == ("web",)] == [
+        b"hello\n",
+        b"hello\nyou\n",
+    ]
+    answer = caller.ask("send", names=["deaf"], text="hello\n")
+    assert kind(answer) == "refused"
+    assert 'set "stdin": "pipe"' in answer["error"]["message"]
+    for text in ("", "x" * 4097, 5):
+        assert kind(caller.ask("send", names=["web"], text=text)) == "usage"
+    assert kind(caller.ask("send", names=["web"])) == "usage"
+    house.supervisor.stop("web")
+    house.loop.settle()
+    assert kind(caller.ask("send", names=["web"], text="hello\n")) == "failed"
 
 
 def test_scale_points_to_the_files(house):

@@ -84,6 +84,7 @@ def test_the_same_file_is_nothing_to_do() -> None:
         ("env_inherit", []),
         ("uid", 1000),
         ("gid", "www"),
+        ("stdin", "pipe"),
         ("cwd", "/srv"),
         ("umask", "077"),
         ("limits", {"nofile": 100}),
@@ -135,5 +136,5 @@ def test_every_supported_key_is_compared() -> None:
     """A key that plan does not know would be a change that nobody notices."""
     supported = {key.name for key in KEYS if key.wanted != NOT_YET}
     tried = {"args", "env", "env_inherit", "uid", "gid", "cwd", "umask", "stop", "restart", "group", "instances"}
-    more = {"autostart", "critical", "health", "limits", "log", "needs", "priority", "ready", "sockets"}
+    more = {"stdin", "autostart", "critical", "health", "limits", "log", "needs", "priority", "ready", "sockets"}
     assert supported == tried | more

@@ -95,6 +95,7 @@ GOOD: dict[str, list[object]] = {
     "env_inherit": [["PATH"]],
     "uid": ["www-data", 33],
     "group": [["public"]],
+    "stdin": ["pipe", "null"],
     "cwd": ["/srv"],
     "umask": ["022"],
     "instances": [2],

@@ -131,3 +131,31 @@ def test_health_is_a_check_for_containers(colony):
     assert "there is no program or label 'wbe'" in said(colony, "health", "wbe", status=4)[0]
     said(colony, "stop", "bad")
     assert said(colony, "health") == []
+
+
+@on_both
+def test_a_program_reads_what_is_sent_to_it(colony):
+    """One line by words, more by a pipe; it never sees an end, and the next supervisor can send as well."""
+    colony.conf("game", {"args": ["sh", "-c", 'while read line; do echo "got $line"; done; echo end'], "stdin": "pipe"})
+    colony.conf("deaf", {"args": SLEEP, "stdin": "pipe"})
+    colony.conf("none", {"args": SLEEP})
+    colony.start()
+    game = colony.pid_of("game")
+    until((colony.messages / ".ncolony" / "control").exists, "the control socket")
+    assert said(colony, "send", "game", "hello", "there") == []
+    colony.wait_for(r"game \| got hello there$")
+    assert ncolony(colony, "send", "game", input="one\ntwo\n").returncode == 0
+    colony.wait_for(r"game \| got two$")
+    assert "is /dev/null; set" in said(colony, "send", "none", "x", status=1)[0]
+    assert "nothing to send" in ncolony(colony, "send", "game", input="").stderr
+    for _ in range(16):
+        assert ncolony(colony, "send", "deaf", input="x" * 4096).returncode == 0
+    assert "does not read what it got before" in said(colony, "send", "deaf", "x", status=1)[0]
+    colony.stop(signal.SIGKILL)
+    colony.process.stdout.close()
+    colony.start()
+    until(lambda: "game" in ncolony(colony, "status").stdout, "its successor")
+    assert said(colony, "send", "game", "again") == []
+    colony.wait_for(r"game \| got again$")
+    assert is_alive(game)
+    assert "got end" not in colony.text

@@ -24,6 +24,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "restart": ("change", "RESTART"),
     "scale": ("scale", "SCALE"),
     "signal": ("change", "SIGNAL"),
+    "send": ("change", "SEND"),
     "health": ("health", "HEALTH"),
     "ping": ("health", "PING"),
     "upgrade": ("change", "UPGRADE"),

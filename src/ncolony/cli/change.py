@@ -6,6 +6,7 @@ Each waits until what it asks for is so, and says what came of it; ``--no-wait``
 from __future__ import annotations
 
 import json
+import sys
 
 from ncolony.cli.options import Option
 from ncolony.cli.place import connect
@@ -16,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+MAX_TEXT = 4096  # bytes
 ALL = Option("--all", "", "all programs")
 WAIT = Option("--wait", "SECONDS", "how long to wait for the effect [60, and the programs' own times]")
 NO_WAIT = Option("--no-wait", "", "do not wait for the effect")
@@ -100,6 +102,22 @@ def _signal(call: Call) -> int:
     return DONE
 
 
+def _send(call: Call) -> int:
+    if not call.given.words:
+        raise misused(call.verb, "NAME is missing")
+    name, *words = call.given.words
+    text = " ".join(words) if words else sys.stdin.read(MAX_TEXT + 1)
+    if words and not call.has("--no-newline"):
+        text += "\n"
+    if not text:
+        raise misused(call.verb, "there is nothing to send: give a TEXT, or something on standard input")
+    if len(text.encode("utf-8", "surrogateescape")) > MAX_TEXT:
+        raise misused(call.verb, f"the text is longer than {MAX_TEXT} bytes, which is what can be sent in one go")
+    with connect(call.given) as colony:
+        colony.ask("send", names=[name], text=text)
+    return DONE
+
+
 def _upgrade(call: Call) -> int:
     with connect(call.given) as colony:
         before = colony.hello
@@ -150,6 +168,13 @@ SIGNAL = Verb(
     (ALL, SCOPE),
     NAMES,
     (("ncolony signal HUP web", "have it read its configuration anew, if that is what it does then"),),
+)  # fmt: skip
+SEND = Verb(
+    "send", "write to the standard input of a program", _send, "NAME [TEXT ...]",
+    (Option("--no-newline", "", "do not add a line end to TEXT"),),
+    'For programs whose key `stdin` is "pipe". Without TEXT, what comes on standard input is sent, as it is; at most\n'
+    "4096 bytes, all of them or none.",
+    (("ncolony send game say the server restarts in 5 minutes", "one line for its console"),),
 )  # fmt: skip
 UPGRADE = Verb(
     "upgrade", "have the supervisor become the version that is installed now", _upgrade, "", (WAIT, NO_WAIT),

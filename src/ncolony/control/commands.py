@@ -81,7 +81,7 @@ def signal(world: World, call: Call) -> None:
     sent = 0
     for name, chosen in targets.items():
         for one in [None] if chosen is None else sorted(chosen):
-            sent += world.supervisor.signal(name, number, scope, one)
+            sent += world.supervisor.signal(name, number, scope, one, _why(call))
     if sent:
         call.succeed(sent=sent)
     else:
@@ -155,6 +155,20 @@ def _their_own_time(programs: list[Program], in_order: bool) -> float:  # noqa: 
         ready = 0.0 if rule is None else rule.timeout if rule.after is None else rule.after
         times.append(program.stop.timeout + ready)
     return sum(times) if in_order and any(program.needs for program in programs) else max(times)
+
+
+def send(world: World, call: Call) -> None:
+    """Write to the standard input of programs."""
+    text = needed(call, "text")
+    assert isinstance(text, str)  # noqa: S101 - its reader has seen to it
+    sent = 0
+    for name, chosen in targets_of(world, call, reading=False).items():
+        for one in [None] if chosen is None else sorted(chosen):
+            sent += world.supervisor.send(name, one, text.encode())
+    if sent:
+        call.succeed(sent=sent)
+    else:
+        call.fail(FAILED, "cannot send: none of them has a process; start it first", sent=0)
 
 
 def _why(call: Call) -> str:

@@ -37,6 +37,7 @@ MAX_NAMES = 1000
 MAX_NAME = 500
 MAX_WHY = 200
 MAX_LINES = 10_000
+MAX_TEXT = 4096  # bytes: what a pipe takes as a whole
 
 
 @record
@@ -72,6 +73,13 @@ def _a_reason(value: object) -> str:
     return text
 
 
+def _a_message(value: object) -> str:
+    text = a_text(value)
+    if not 0 < len(text.encode()) <= MAX_TEXT:
+        raise Mismatch
+    return text
+
+
 def _a_number_of_lines(value: object) -> int:
     return a_count(value, 0, MAX_LINES)
 
@@ -98,8 +106,7 @@ STREAM = Key("stream", one_of("stdout", "stderr"), '"stdout" or "stderr"', "both
 SINCE = Key("since", _since, 'the number of an event, or "now"', "now", "The last event that is known already.")
 REQUEST = Key("request", _anything, "the id of a request", "null", "Which request is called off.")
 WITHIN = Key("within", a_duration, "a time in seconds", "none", "After this, SIGKILL.")
-NAME = Key("name", _a_name, "the name of a program", "none: it has to be given", "Who gets it.")
-TEXT = Key("text", a_text, "text", "none: it has to be given", "What it reads.")
+TEXT = Key("text", _a_message, f"text of at most {MAX_TEXT} bytes", "none: it has to be given", "What it reads.")
 INSTANCES = Key("instances", _anything, "a whole number", "none", "How many there should be.")
 
 # Verbs ------------------------------------------------------------------------------------------------------------
@@ -137,6 +144,12 @@ def _signal(world: World, call: Call) -> None:
     from ncolony.control.commands import signal
 
     signal(world, call)
+
+
+def _send(world: World, call: Call) -> None:
+    from ncolony.control.commands import send
+
+    send(world, call)
 
 
 def _logs(world: World, call: Call) -> None:
@@ -204,7 +217,7 @@ VERBS: dict[str, Verb] = {
     "reload": Verb(_not_yet, WHAT),
     "signal": Verb(_signal, (*WHAT, SIGNAL, SCOPE)),
     "scale": Verb(_scale, (*WHAT, INSTANCES)),
-    "send": Verb(_not_yet, (NAME, TEXT)),
+    "send": Verb(_send, (*WHAT, TEXT)),
     "logs": Verb(_logs, (*WHAT, LINES, STREAM, FOLLOW), reads=True),
     "events": Verb(_events, (*WHAT, SINCE, FOLLOW), reads=True),
     "why": Verb(_why, WHAT, reads=True),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ncolony.core.limits import LIMIT_KEYS
-from ncolony.core.program import GROUP, PERMANENT, PRIORITY, PROCESS, TEMPORARY, TRANSIENT, TREE
+from ncolony.core.program import GROUP, NULL, PERMANENT, PIPE, PRIORITY, PROCESS, TEMPORARY, TRANSIENT, TREE
 from ncolony.core.readers import (
     NOT_YET,
     NOTHING,
@@ -111,6 +111,8 @@ KEYS = (
     Key("gid", an_id, "a group, by number or name", "the group of `uid`", "The group to run as."),
     Key("group", labels, "a list of labels", "[]", "Labels; RESTART-GROUP restarts all programs that carry one.",
         field="labels", cost=NOTHING),
+    Key("stdin", one_of(NULL, PIPE), '"null" or "pipe"', '"null"',
+        "Its standard input: `/dev/null`, or a pipe that `ncolony send` writes to."),
     Key("cwd", a_full_text, "the path of a directory", "the supervisor's", "The directory to run in."),
     Key("umask", a_umask, 'a string of up to three octal digits, like "022"', "the supervisor's",
         "The mode bits that files which the program makes do not get."),

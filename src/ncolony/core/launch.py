@@ -27,6 +27,8 @@ class Launch:
     stdout: int
     """The descriptor that becomes its standard output."""
     stderr: int
+    stdin: bool = False
+    """Its standard input is a pipe that can be written to; else it is empty."""
     cwd: str | None = None
     umask: int | None = None
     uid: int | str | None = None

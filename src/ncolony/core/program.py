@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PERMANENT, TRANSIENT, TEMPORARY = "permanent", "transient", "temporary"
 TREE, GROUP, PROCESS = "tree", "group", "process"
+NULL, PIPE = "null", "pipe"
 STARTED, READY, DONE = "started", "ready", "done"
 IGNORE, RESTART, STOP = "ignore", "restart", "stop"
 PRIORITY = 999  # as in supervisord
@@ -91,6 +92,8 @@ class Program:
     uid: int | str | None = None
     gid: int | str | None = None
     labels: tuple[str, ...] = ()
+    stdin: str = NULL
+    """Its standard input: nothing, or a pipe that operators can write to."""
     cwd: str | None = None
     umask: int | None = None
     instances: int = 1

@@ -17,7 +17,7 @@ from ncolony.core.outcome import UNSEEN
 from ncolony.core.program import GROUP, PROCESS
 from ncolony.core.record import replace
 from ncolony.core.states import Ended, Spawned, SpawnFailed, Swept
-from ncolony.posix import handing
+from ncolony.posix import handing, inlet
 from ncolony.posix.adoption import hold, watches
 from ncolony.posix.descriptors import FileLimit
 from ncolony.posix.elsewhere import Elsewhere
@@ -161,6 +161,10 @@ class PosixSpawner:
             gone(UNSEEN)
         return child
 
+    def put(self, pid: int, mark: str, data: bytes) -> None:
+        """See ports.py."""
+        inlet.put(pid, mark, data)
+
     def _child(self, launch: Launch) -> Child:
         if self._trees is None:
             return Child(kills=self.kills)
@@ -179,7 +183,11 @@ class PosixSpawner:
     def _start(
         self, path: str, args: tuple[str, ...], launch: Launch, child: Child, more: list[tuple[int, int]]
     ) -> int:
-        wanted = [(self._null, 0), (launch.stdout, 1), (launch.stderr, 2), *more]
+        try:
+            stdin = inlet.new() if launch.stdin else self._null
+        except OSError as error:
+            raise CannotExecute(f"cannot make a pipe for its input: {error.strerror}") from None
+        wanted = [(stdin, 0), (launch.stdout, 1), (launch.stderr, 2), *more]
         start = spawn if child.cgroup is None else child.cgroup.start or spawn
         start = partial(start, path, args, launch.env)
         try:
@@ -194,6 +202,8 @@ class PosixSpawner:
             raise CannotExecute(f"cannot be handed to the system: {error}") from None
         finally:
             self._limit.give_back(self._null)
+            if stdin != self._null:
+                os.close(stdin)
 
     def _execute(self, start: Callable[[Files], int], files: Files) -> int:
         with self.spared:

@@ -13,6 +13,7 @@ from ncolony.core.errors import ImpossibleInput, OSFailure
 from ncolony.core.kept import fingerprint
 from ncolony.core.launch import Launch, Outfit
 from ncolony.core.lifecycle import is_stale, step
+from ncolony.core.program import PIPE
 from ncolony.core.states import (
     UP,
     DeadlinePassed,
@@ -187,6 +188,10 @@ class Slots:
         reasons = (gate.waits_for(place.program, place.number) for gate in self.gates)
         return "; ".join(reason for reason in reasons if reason)
 
+    def mark(self, place: Place, run: int) -> str:
+        """Return what a run has in NCOLONY_RUN, and no other has."""
+        return f"{self._colony}/{place.run_name(run)}"
+
     def _spawn(self, place: Place, run: int) -> None:
         program = place.program
         place.born = self.loop.now()
@@ -206,13 +211,14 @@ class Slots:
         except OSFailure as failure:
             self._fail(place, run, str(failure))
             return
-        mark = f"{self._colony}/{place.run_name(run)}"
+        mark = self.mark(place, run)
         launch = Launch(
             run=run,
             args=program.args,
             env=environment(program, place.number, mark, self._inherit),
             stdout=stdout,
             stderr=stderr,
+            stdin=program.stdin == PIPE,
             cwd=program.cwd,
             umask=program.umask,
             uid=program.uid,

@@ -5,11 +5,14 @@ What happens in the slots of programs is in slots.py; what an earlier supervisor
 
 from __future__ import annotations
 
+from errno import EAGAIN
+
 from ncolony.core import events
-from ncolony.core.errors import NoSuch
+from ncolony.core.errors import NoSuch, Refused
 from ncolony.core.kept import fingerprint
 from ncolony.core.names import nearest
 from ncolony.core.plan import Add, Change, plan
+from ncolony.core.program import PIPE
 from ncolony.core.record import replace
 from ncolony.core.snapshot import view
 from ncolony.core.states import DOWN, UP, Restart, Start, Stop, Sweeping, Waiting, pid_of
@@ -142,6 +145,26 @@ class Supervisor:
                 self._slots.tell(events.Signalled(place.slot(), signal_number, why))
                 place.process.signal(signal_number, scope)
         return len(living)
+
+    def send(self, name: str, number: int | None, data: bytes) -> int:
+        """Write to the standard input of each instance, or of one, and return how many that were.
+
+        Raises :class:`NoSuch`, and :class:`Refused` where the program has no such input or one does not read.
+        """
+        places = self._chosen(name, number)
+        if self._programs[name].stdin != PIPE:
+            raise Refused(f'cannot send to {name!r}: its standard input is /dev/null; set "stdin": "pipe"')
+        sent = 0
+        for place in places:
+            pid = pid_of(place.instance.state)
+            if pid is not None:
+                try:
+                    self._slots.spawner.put(pid, self._slots.mark(place, place.instance.run), data)
+                except OSError as error:
+                    words = "it does not read what it got before" if error.errno == EAGAIN else error.strerror
+                    raise Refused(f"cannot send to {str(place.slot())!r}: {words}") from None
+                sent += 1
+        return sent
 
     def learn(self, name: str, number: int, fact: Input) -> None:
         """Take in what a companion has found out of a slot; of one that is gone, or an earlier run, it is no news."""
