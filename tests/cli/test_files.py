@@ -73,7 +73,7 @@ def test_a_program_is_added_shown_listed_scaled_and_removed(run, places):
         (["scale", "bad", "2"], 2, 'cannot scale "bad": found text that is not JSON'),
         (["scale", "web", "2", "--wait", "soon"], 2, "cannot use --wait soon"),
         (["ping", "web"], 2, "found a word, wanted none"),
-        (["ping"], 3, "none listens at './messages/.ncolony/control'; start it with `ncolony run`"),
+        (["ping"], 3, "none listens at './messages/.ncolony/control'; `ncolony run DIR` starts one"),
         (["health"], 1, "none listens at"),
         (["health", "--timeout", "0"], 2, "wanted a number of seconds above 0"),
         (["-C", "elsewhere", "add", "x", "--", "b"], 2, "there is no directory 'elsewhere/conf'"),
@@ -96,4 +96,4 @@ def test_ctl_takes_the_verbs_that_it_does_not_have_of_its_own(places):
     done = ncolony_process("ctl", *places_of, "status")
     assert (done.returncode, done.stderr.count("\n")) == (3, 1)
     assert "did you mean status?" in ncolony_process("ctl", *places_of, "statsu").stderr
-    assert "status, why, logs" in ncolony_process("ctl", "--help").stdout
+    assert "status, why" in ncolony_process("ctl", "--help").stdout

@@ -96,6 +96,13 @@ def test_a_supervisor_that_cannot_be_talked_to_is_told(played, tmp_path, first, 
         Client(str(tmp_path), timeout=10)
 
 
+def test_an_answer_that_is_no_json_is_told(played, tmp_path):
+    """Whatever listens there, it is not a supervisor; no traceback for whoever asked."""
+    played.plays((HELLO, [b"HTTP/1.1 400 Bad Request\n"]))
+    with Client(str(tmp_path), timeout=10) as client, pytest.raises(Unanswered, match="does not speak the protocol"):
+        client.ask("ping")
+
+
 def test_one_that_says_nothing_is_given_up(played, tmp_path):
     """After the time that the caller has."""
     played.plays((HELLO, [{"ok": True}]))

@@ -65,7 +65,7 @@ def test_a_client_ends_the_supervisor(colony):
         assert not is_alive(pid)
     assert colony.ended() == 0
     state = str(colony.messages / ".ncolony")
-    with pytest.raises(Unanswered, match="start it with `ncolony run`"):
+    with pytest.raises(Unanswered, match="`ncolony run DIR` starts one"):
         Client(state)
 
 

@@ -19,7 +19,7 @@ import json
 import os
 from time import monotonic, sleep
 
-from ncolony.control.protocol import NAME, PROTOCOL
+from ncolony.control.protocol import FORBIDDEN, NAME, PROTOCOL
 from ncolony.core.errors import NColonyError, OSFailure
 
 TYPE_CHECKING = False
@@ -54,7 +54,7 @@ class Client:
         """Connect to the supervisor that keeps its things in the directory ``state``.
 
         ``timeout``: seconds to wait for a line, None: as long as it takes. Raises :class:`Unanswered`, and
-        :class:`Denied` where the supervisor does not want us.
+        :class:`Denied` where the supervisor, or the system, does not want us.
         """
         self._state, self._timeout = state, timeout
         self._socket: _socket.socket | None = None
@@ -175,7 +175,10 @@ class Client:
             if not data:
                 raise self._given_up("it has hung up")
             buffer += data
-        line = json.loads(bytes(buffer[:end]))
+        try:
+            line = json.loads(bytes(buffer[:end]))
+        except ValueError:
+            raise self._given_up("it does not speak the protocol") from None
         del buffer[: end + 1]
         if not isinstance(line, dict):
             raise self._given_up("it does not speak the protocol")
@@ -199,6 +202,10 @@ def _connected(state: str, timeout: float | None) -> _socket.socket:
         directory = os.open(state, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         opened.settimeout(timeout)
         opened.connect(f"/proc/self/fd/{directory}/{NAME}")
+    except PermissionError:
+        opened.close()
+        why = f"cannot ask the supervisor at '{state}/{NAME}': permission denied; only {_allowed(state)} may"
+        raise Denied({"ok": False, "error": {"kind": FORBIDDEN, "message": why}}) from None
     except OSError as error:
         opened.close()
         raise Unanswered(_why(error, state)) from None
@@ -211,7 +218,17 @@ def _connected(state: str, timeout: float | None) -> _socket.socket:
 def _why(error: OSError, state: str) -> str:
     path = f"{state}/{NAME}"
     if isinstance(error, FileNotFoundError | ConnectionRefusedError | NotADirectoryError):
-        return f"cannot ask the supervisor: none listens at {path!r}; start it with `ncolony run`"
-    if isinstance(error, PermissionError):
-        return f"cannot ask the supervisor at {path!r}: permission denied; only its own user, root and `readers` may"
+        return f"cannot ask the supervisor: none listens at {path!r}; `ncolony run DIR` starts one"
     return f"cannot ask the supervisor at {path!r}: {error.strerror or error}"
+
+
+def _allowed(state: str) -> str:
+    """Say who may ask, as far as that can be seen from outside."""
+    from pwd import getpwuid
+
+    try:
+        owner = getpwuid(os.stat(state).st_uid).pw_name
+    except (OSError, KeyError):
+        owner = "its own user"
+    names = "root" if owner == "root" else f"root, {owner}"
+    return f"{names} and the group that `readers` in conf/.colony names"
