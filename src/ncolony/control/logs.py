@@ -133,7 +133,11 @@ class Reader:
         return self._part(*origin, f'"line":{encode(line.decode("utf-8", "backslashreplace"))}{more}')
 
     def _part(self, name: str, number: int, stream: str, fields: str) -> bytes:
-        return a_part(self._call, f'"program":{encode(name)},"instance":{number},"stream":"{stream}",{fields}')
+        program = self._world.supervisor.programs.get(name)
+        of = number if program is None else program.instances
+        return a_part(
+            self._call, f'"program":{encode(name)},"instance":{number},"of":{of},"stream":"{stream}",{fields}'
+        )
 
 
 def _everything(_: str, __: int) -> bool:
