@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 SIZE = 4096
 STATE, TAKEN_OVER, WARNING, REFUSED, COLONY = "state", "taken-over", "warning", "refused", "colony"
+REREAD, RELOADED = "reread", "reloaded"
 _NAMES = {state: state.__name__.lower() for state in STATES}  # one text each, not one an event
 
 
@@ -97,6 +98,10 @@ class Story:
             self._add(COLONY, "", line)
         elif isinstance(event, events.Warned):
             self._add_of(WARNING, event.slot, line)
+        elif isinstance(event, events.Reread):
+            self._add_of(REREAD, event.slot, line)
+        elif isinstance(event, events.ReloadEnded):
+            self._add(RELOADED, event.program, line)
         elif isinstance(event, events.CommandRefused):
             self._add_of(REFUSED, event.slot, line, type(event.given).__name__.lower())
 

@@ -22,6 +22,7 @@ taken      an earlier supervisor left it so: ``state``, ``pid``
 changed    its description is another: ``fields``, ``restart``
 removed    it is described no more
 warning    ``what``
+reloaded   a reload is over: ``why`` it did not come to its end, if so
 =========  =======================================================================================
 
 ``p``, ``n`` and ``r`` are program, instance and run. ``next`` says what follows: ``state``, and in a backoff ``in``
@@ -77,12 +78,14 @@ def entry_of(event: Event) -> Entry | None:
     if isinstance(event, events.Signalled):
         entry = {"k": "signal", "signal": event.signal, "why": event.why}
         return {"p": event.slot.program, "n": event.slot.number, **entry}
-    if isinstance(event, events.ProgramsChanged):
+    if isinstance(event, events.ProgramsChanged | events.ReloadEnded):
         return _program(event)
     return None
 
 
-def _program(event: events.ProgramsChanged) -> Entry | None:
+def _program(event: events.ProgramsChanged | events.ReloadEnded) -> Entry | None:
+    if isinstance(event, events.ReloadEnded):
+        return {"p": event.program, "k": "reloaded", "why": event.why}
     if event.kind == events.PROGRAM_REMOVED:
         return {"p": event.name, "k": "removed"}
     if event.kind == events.PROGRAM_CHANGED and event.fields:

@@ -23,7 +23,12 @@ class Slot:
 
     def __str__(self) -> str:
         """Return the name that people use: ``web``, or ``web:2`` where there are several."""
-        return self.program if self.of == 1 else f"{self.program}:{self.number}"
+        return self.program if self.of == self.number == 1 else f"{self.program}:{self.number}"
+
+    @property
+    def is_surplus(self) -> bool:
+        """Tell whether it is one more than there should be: for the time of a reload, or on its way out."""
+        return self.number > self.of
 
 
 @record
@@ -71,6 +76,21 @@ class Signalled:
 
 
 @record
+class Reread:
+    """A process has read its configuration anew, and says that it is ready again."""
+
+    slot: Slot
+
+
+@record
+class ReloadEnded:
+    """A reload of a program is over; ``why`` it did not come to its end: in words, empty where all is new."""
+
+    program: str
+    why: str = ""
+
+
+@record
 class CommandRefused:
     """A command to an instance was refused."""
 
@@ -103,5 +123,5 @@ class AllDescribed:
     """Everything that there was to be read has been, for the first time."""
 
 
-Told = InstanceChanged | InstanceTakenOver | Warned | Signalled | CommandRefused
-Event = Told | ProgramsChanged | ColonyDescribed | AllDescribed
+Told = InstanceChanged | InstanceTakenOver | Warned | Signalled | Reread | CommandRefused
+Event = Told | ReloadEnded | ProgramsChanged | ColonyDescribed | AllDescribed

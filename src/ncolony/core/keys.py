@@ -66,6 +66,13 @@ def a_list_of_needs(value: object) -> object:
     return read(value)
 
 
+def a_reload(value: object) -> object:
+    """Read how its processes are replaced without a gap; imported late, as above."""
+    from ncolony.core.reloadkeys import a_reload as read
+
+    return read(value)
+
+
 def not_yet_keys(*names: str) -> tuple[Key, ...]:
     """Return keys whose time has not come."""
     return tuple(Key(name, not_yet, NOT_YET, "", "Not supported yet; an error.") for name in names)
@@ -139,6 +146,10 @@ KEYS = (
         "waits for it.", cost=NOTHING),
     Key("critical", a_flag, "true or false", "false",
         "Whether its giving up (`fatal`, or `exited`) ends the colony, with its exit status.", cost=NOTHING),
+    Key("reload", a_reload, 'true, or an object like {"max_parallel": 2, "min_healthy": "5s"}',
+        "none: a change that needs new processes restarts all at once",
+        "How new processes take over without a gap when the file changes, and on `ncolony reload`; see "
+        "[reload.md](reload.md).", cost=NOTHING),
     *not_yet_keys("env_files"),
     Key("ready", a_ready, WANTED_READY, "none: ready as soon as it is alive",
         "How it shows that it is ready; see [health.md](health.md).", cost=NOTHING),

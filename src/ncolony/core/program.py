@@ -15,6 +15,7 @@ from ncolony.core.sockets import Socket
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ncolony.core.probespec import HealthRule, Probe, Reports, Signs
+    from ncolony.core.reloadkeys import ReloadRule
 
 PERMANENT, TRANSIENT, TEMPORARY = "permanent", "transient", "temporary"
 TREE, GROUP, PROCESS = "tree", "group", "process"
@@ -109,6 +110,8 @@ class Program:
     health: HealthRule | None = None
     reports: Reports | None = None
     """What its process is started with for the sake of these two."""
+    reload: ReloadRule | None = None
+    """How a change that needs new processes is brought in without a gap; None: it is not, all restart at once."""
     needs: tuple[Need, ...] = ()
     """What has to be so of other programs, in the order of their names."""
     priority: int = PRIORITY

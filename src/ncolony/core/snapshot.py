@@ -38,9 +38,11 @@ class InstanceView:
     """Why it was given up, where it was."""
     held: bool = False
     """An operator wants it down, until an operator wants it up."""
+    surplus: bool = False
+    """It is one more than there should be, for the time of a reload, or on its way out."""
 
 
-def view(program: str, number: int, instance: Instance) -> InstanceView:
+def view(program: str, number: int, instance: Instance, *, surplus: bool = False) -> InstanceView:
     """Return what is to be seen of an instance."""
     state = instance.state
     return InstanceView(
@@ -56,4 +58,5 @@ def view(program: str, number: int, instance: Instance) -> InstanceView:
         status=state.status if isinstance(state, Exited) else None,
         held=instance.held,
         why=state.why if isinstance(state, Fatal) else "",
+        surplus=surplus,
     )

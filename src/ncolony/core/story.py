@@ -99,7 +99,9 @@ def _happened(entry: Entry, own: Sequence[Entry]) -> str:
         return f"{entry.get('what')} asked for{_by(entry)}"
     if kind == "signal":
         return f"got {signal_name(int(str(entry.get('signal'))))}{_by(entry)}"
-    return {"warning": str(entry.get("what", "")), "removed": "was removed"}.get(str(kind), "")
+    reloaded = str(entry.get("why") or "was reloaded")
+    others = {"warning": str(entry.get("what", "")), "removed": "was removed", "reloaded": reloaded}
+    return others.get(str(kind), "")
 
 
 def end_in_words(entry: Entry, own: Sequence[Entry]) -> str:

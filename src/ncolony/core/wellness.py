@@ -20,7 +20,7 @@ def troubles(views: Iterable[InstanceView], about: Callable[[str, int], Mapping[
     """
     found = []
     for view in views:
-        if view.want != UP:
+        if view.want != UP or view.surplus:
             continue
         label = view.program if view.number == 1 else f"{view.program}:{view.number}"
         known = about(view.program, view.number)

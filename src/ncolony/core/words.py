@@ -36,7 +36,16 @@ from ncolony.core.states import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ncolony.core.events import CommandRefused, Event, InstanceChanged, ProgramsChanged, Signalled, Warned
+    from ncolony.core.events import (
+        CommandRefused,
+        Event,
+        InstanceChanged,
+        ProgramsChanged,
+        ReloadEnded,
+        Reread,
+        Signalled,
+        Warned,
+    )
     from ncolony.core.states import Instance, State
 
 
@@ -74,7 +83,11 @@ class Narrator:
         return f"{event.slot} {said}" if said else None
 
 
-def _note(event: Warned | Signalled | CommandRefused) -> str:
+def _note(event: Warned | Signalled | CommandRefused | Reread | ReloadEnded) -> str:
+    if isinstance(event, events.ReloadEnded):
+        return f"{event.program} {event.why or 'was reloaded'}"
+    if isinstance(event, events.Reread):
+        return f"{event.slot} has read its configuration anew"
     if isinstance(event, events.Warned):
         return f"{event.slot} {event.what}"
     if isinstance(event, events.Signalled):
@@ -160,5 +173,6 @@ def _program(event: ProgramsChanged) -> str | None:
         return f"{event.name} was removed"
     if not event.fields:
         return None
-    what = "is being replaced" if event.restart else "goes on running"
+    replaced = "is being reloaded" if event.program is not None and event.program.reload else "is being replaced"
+    what = replaced if event.restart else "goes on running"
     return f"{event.name} was changed ({', '.join(event.fields)}) and {what}"

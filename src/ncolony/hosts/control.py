@@ -74,7 +74,7 @@ class Control:
                 supervisor=supervisor,
                 outputs=outputs,
                 story=self.story,
-                about=companions.about,
+                about=lambda name, number: {**companions.about(name, number), **supervisor.about(name)},
                 history=colony.history,
                 problems=colony.problems,
                 colony=colony.describe,

@@ -7,7 +7,6 @@ import os
 from ncolony.core.check import check
 from ncolony.core.parse import NotAnObject, parse
 from ncolony.core.program import TEMPORARY, Defaults, Program, RestartPolicy
-from ncolony.core.record import replace
 from ncolony.core.states import pid_of
 from ncolony.posix.journal import Journal
 from ncolony.posix.processes import environment_of
@@ -101,9 +100,8 @@ def settle(supervisor: Supervisor, described: Container[str], say: Say, log_left
     """
     left = supervisor.left_over()
     for name in dict.fromkeys(name for name, _ in left):
-        program = supervisor.programs.get(name)
-        if program is not None:  # with fewer instances than it had; they are called by their numbers all the same
-            supervisor.let_go(replace(program, instances=max(number for owner, number in left if owner == name)))
+        if name in supervisor.programs:
+            supervisor.let_go_surplus(name)
             continue
         pids = [pid for (owner, _), one in left.items() if owner == name and (pid := pid_of(one.instance.state))]
         program = _own_description(name, pids)

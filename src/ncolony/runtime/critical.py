@@ -34,9 +34,9 @@ class Critical:
         if not isinstance(event, events.InstanceChanged | events.InstanceTakenOver):
             return
         program = self._supervisor.programs.get(event.slot.program)
-        if program is None or not program.critical:
-            return
         slot = (event.slot.program, event.slot.number)
+        if program is None or not program.critical or event.slot.is_surplus or self._supervisor.on_trial(*slot):
+            return
         if isinstance(event, events.InstanceTakenOver):
             state: State = event.instance.state
         else:

@@ -193,13 +193,14 @@ class Dependencies:
         """Note how one instance stands now."""
         program = self._supervisor.programs.get(seen.program)
         for condition, known in self._known_of(seen.program):
-            wanted = program is not None and seen.number <= program.instances
+            wanted = program is not None and self._counts(program, seen)
             was = seen.number in known.good
             if program is not None and wanted and self._is_good(program, seen, condition):
                 known.good.add(seen.number)
             else:
                 known.good.discard(seen.number)
-            self._follow(seen.program, known, lost=was and wanted and seen.number not in known.good)
+            lost = was and wanted and seen.number not in known.good
+            self._follow(seen.program, known, lost=lost and not self._is_made_up_for(seen.program, known))
             if program is not None and wanted and seen.number not in known.good:
                 self._tell_of_last_end(seen, program, condition)
 
@@ -227,15 +228,25 @@ class Dependencies:
                 known.good.update(
                     view.number
                     for view in self._supervisor.snapshot(name)
-                    if view.number <= program.instances and self._is_good(program, view, condition)
+                    if self._counts(program, view) and self._is_good(program, view, condition)
                 )
                 before = {number for number in before if number <= program.instances}
-            self._follow(name, known, lost=not before <= known.good)
+            lost = not before <= known.good
+            self._follow(name, known, lost=lost and not self._is_made_up_for(name, known))
+
+    def _counts(self, program: Program, seen: InstanceView) -> bool:
+        """Tell whether an instance is one that serves; those that a reload adds do."""
+        return seen.number <= program.instances or self._supervisor.is_reloading(program.name)
+
+    def _is_made_up_for(self, name: str, known: Condition) -> bool:
+        """Tell whether others fulfil a condition in place of one that is being replaced."""
+        program = self._supervisor.programs.get(name)
+        return program is not None and self._supervisor.is_reloading(name) and len(known.good) >= program.instances
 
     def _follow(self, name: str, known: Condition, *, lost: bool) -> None:
         """Work out whether a condition holds, and tell those that need it of what has changed."""
         program = self._supervisor.programs.get(name)
-        before, known.holds = known.holds, program is not None and len(known.good) == program.instances
+        before, known.holds = known.holds, program is not None and len(known.good) >= program.instances
         known.losses += lost
         came = known.holds and not before
         if not lost and not came:

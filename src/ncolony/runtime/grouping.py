@@ -58,10 +58,13 @@ class Groups:
         self._recent = {label: recent for label, recent in self._recent.items() if label in self._rules}
 
     def _note(self, event: InstanceChanged) -> None:
+        slot = (event.slot.program, event.slot.number)
+        if event.slot.is_surplus or self._supervisor.on_trial(*slot):
+            return
         program = self._supervisor.programs.get(event.slot.program)
         for label in program.labels if program is not None else ():
             if label in self._rules:
-                self._ended.setdefault(label, {})[event.slot.program, event.slot.number] = None
+                self._ended.setdefault(label, {})[slot] = None
         if self._ended and self._turn is None:
             self._turn = self._loop.call_at(self._loop.now(), self._act)
 

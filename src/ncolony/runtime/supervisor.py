@@ -15,22 +15,24 @@ from ncolony.core.plan import Add, Change, plan
 from ncolony.core.program import PIPE
 from ncolony.core.record import replace
 from ncolony.core.snapshot import view
-from ncolony.core.states import DOWN, UP, Restart, Start, Stop, Sweeping, Waiting, pid_of
+from ncolony.core.states import DOWN, UP, Restart, Running, Start, Stop, Sweeping, Waiting, pid_of
 from ncolony.runtime import stopping
 from ncolony.runtime.place import Place
 from ncolony.runtime.slots import Slots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from ncolony.core.colonyspec import ColonySpec
     from ncolony.core.kept import Kept
     from ncolony.core.plan import Remove
     from ncolony.core.program import Program
+    from ncolony.core.reloadkeys import ReloadRule
     from ncolony.core.snapshot import InstanceView
     from ncolony.core.states import Input
     from ncolony.ports import Channels, Gate, Listeners, Loop, Observer, Outfitter, Spawner
+    from ncolony.runtime.rolling import Rolls
 
 
 class Supervisor:
@@ -65,6 +67,7 @@ class Supervisor:
         self._kept: dict[tuple[str, int], Kept] = {}
         self._tell_the_rest: Callable[[], None] | None = None
         """While shutting down: tells everybody to stop who waits for others to be gone first."""
+        self._rolls: Rolls | None = None
 
     @property
     def listeners(self) -> Listeners | None:
@@ -133,6 +136,40 @@ class Supervisor:
         for place in self._chosen(name, number):
             if asked_at is None or place.born < asked_at:
                 self._slots.feed(place, Restart(why))
+
+    def reload(
+        self, name: str, numbers: Collection[int] | None = None, why: str = "", rule: ReloadRule | None = None
+    ) -> None:
+        """Replace the processes of a program, or of some instances, without a gap; ReloadEnded is told when it is over.
+
+        Where it is being reloaded already, that goes on. ``rule``: in place of the program's own.
+        """
+        places = [place for place in self._chosen(name, None) if numbers is None or place.number in numbers]
+        if not self._rolling().is_under_way(name):
+            self._rolling().begin(self._programs[name], [one for one in places if one.instance.want == UP], why, rule)
+
+    def is_reloading(self, name: str) -> bool:
+        """Tell whether a program is being reloaded: it has surplus instances then."""
+        return self._rolls is not None and self._rolls.is_under_way(name)
+
+    def on_trial(self, name: str, number: int) -> bool:
+        """Tell whether a slot has a new process whose failure is the reload's business, and nobody else's."""
+        return self._rolls is not None and self._rolls.on_trial(name, number)
+
+    def about(self, name: str) -> Mapping[str, object]:
+        """Return what a status should say of a program's reload; empty where there is nothing."""
+        return {} if self._rolls is None else self._rolls.about(name)
+
+    def described(self, name: str, number: int) -> Program | None:
+        """Return what a slot is described as; in a reload, or after one that failed, not all are the same."""
+        place = self._places.get((name, number))
+        return None if place is None else place.program
+
+    def note_reread(self, name: str, number: int) -> None:
+        """Take note that a process says it has read its configuration anew."""
+        place = self._places.get((name, number))
+        if place is not None:
+            self._slots.tell(events.Reread(place.slot()))
 
     def signal(self, name: str, signal_number: int, scope: str, number: int | None = None, why: str = "") -> int:
         """Send a signal to the process of each instance, or of one, and return how many there were.
@@ -232,6 +269,8 @@ class Supervisor:
         are needed by others are told when those are gone, at the latest when half of that time is over.
         """
         self._closed = closed
+        if self._rolls is not None:
+            self._rolls.end_all()
         self._tell_the_rest = stopping.within(self._slots, list(self._places.values()), self._let_go, within)
         self._say_closed()
 
@@ -245,7 +284,10 @@ class Supervisor:
     def snapshot(self, name: str | None = None) -> tuple[InstanceView, ...]:
         """Return how the instances of one program stand, or those of all."""
         places = self._places.values() if name is None else self._places_of(name)
-        return tuple(view(place.program.name, place.number, place.instance) for place in places)
+        return tuple(
+            view(place.program.name, place.number, place.instance, surplus=place.number > place.program.instances)
+            for place in places
+        )
 
     def waits_for(self, name: str, number: int) -> str:
         """Say what a slot waits for; empty where it does not wait."""
@@ -265,26 +307,74 @@ class Supervisor:
         program = act.program
         self._programs[program.name] = program
         self._slots.tell(events.ProgramsChanged(events.PROGRAM_CHANGED, program.name, program, act.fields, act.restart))
-        for place in self._places_of(program.name):
-            if place.leaving:
-                continue
-            place.program = program
-            if place.channel is not None:
-                place.channel.describe(place.slot(), program.log)
-            if act.restart and place.instance.want == UP:
-                self._slots.feed(place, Restart(f"{', '.join(act.fields)} changed"))
+        why = f"{', '.join(act.fields)} changed"
+        mixed = self._rolls is not None and self._rolls.concerns(program.name)
+        places = [place for place in self._places_of(program.name) if not place.leaving]
+        if program.reload is not None and (mixed or act.restart):
+            self._rolling().describe(program, places, why)
+        else:
+            if mixed:
+                self._rolling().end(program.name)
+            for place in places:
+                self._describe(place, program)
+                new = mixed and place.meaning == fingerprint(program)
+                if (act.restart or mixed) and not new and place.instance.want == UP:
+                    self._slots.feed(place, Restart(why))
         self._fill(program)
+
+    def _describe(self, place: Place, program: Program) -> None:
+        place.program = program
+        if place.channel is not None:
+            place.channel.describe(place.slot(), program.log)
+
+    def _rolling(self) -> Rolls:
+        if self._rolls is None:
+            from ncolony.runtime.rolling import Rolls
+
+            self._rolls = Rolls(self._slots, self._surplus, lambda place, why: self._let_go(place, why=why))
+        return self._rolls
+
+    def _surplus(self, program: Program, number: int) -> Place:
+        """Have a slot beyond those that there should be come to life; it is forgotten as soon as it is stopped."""
+        key = (program.name, number)
+        place = self._places.get(key) or Place(program, number)
+        self._places[key] = place
+        place.leaving = True
+        if key in self._kept:
+            self._take_over(place, self._kept.pop(key), surplus=True)
+        self._describe(place, program)
+        if place.instance.want == DOWN:
+            self._slots.feed(place, Start("new beside the old ones, for a reload"))
+        elif place.meaning != fingerprint(program) or not isinstance(place.instance.state, Running):
+            self._slots.feed(place, Restart("new beside the old ones, for a reload"))
+        return place
+
+    def let_go_surplus(self, name: str) -> None:
+        """Stop what an earlier supervisor left of a program beyond what there should be, once the others serve."""
+        left = []
+        for key in [key for key in self._kept if key[0] == name]:
+            place = self._places[key] = Place(self._programs[name], key[1])
+            place.leaving = True
+            self._take_over(place, self._kept.pop(key), surplus=True)
+            if isinstance(place.instance.state, Running) and place.instance.want == UP:
+                left.append(place)
+            else:
+                self._let_go(place, why="a reload was broken off")
+        if left:
+            self._rolling().settle(self._programs[name], left)
 
     def _remove(self, act: Remove) -> None:
         del self._programs[act.name]
         self._slots.tell(events.ProgramsChanged(events.PROGRAM_REMOVED, act.name, None))
+        if self._rolls is not None:
+            self._rolls.end(act.name)
         for place in self._places_of(act.name):
             self._let_go(place, why="it was removed")
 
     def _fill(self, program: Program) -> None:
         """Have as many places as the program has instances: new ones are started, those too many let go."""
         for place in self._places_of(program.name):
-            if place.number > program.instances:
+            if place.number > program.instances and not place.leaving:  # what leaves was told so, or serves in a reload
                 self._let_go(place, why=f"{program.instances} instances are enough")
         for number in range(1, program.instances + 1):
             key = (program.name, number)
@@ -300,10 +390,21 @@ class Supervisor:
                     self._slots.feed(
                         place, Start()
                     )  # it was removed, or all was being stopped, and here it is described
-            elif program.autostart:
+            elif program.autostart and place.instance.want == DOWN:
                 self._slots.feed(place, Start())
+        if program.reload is not None and (old := self._taken_over_old(program)):
+            self._rolling().begin(program, old, _ANEW)
 
-    def _take_over(self, place: Place, kept: Kept) -> None:
+    def _taken_over_old(self, program: Program) -> list[Place]:
+        """Return the places with processes that an earlier supervisor started from another description."""
+        now_means = fingerprint(program)
+        return [
+            place
+            for place in self._places_of(program.name)
+            if place.meant is None and place.meaning not in (0, now_means) and place.instance.want == UP
+        ]
+
+    def _take_over(self, place: Place, kept: Kept, *, surplus: bool = False) -> None:
         """Go on where an earlier supervisor left off."""
         instance = place.instance = replace(kept.instance, number=place.number)
         place.meaning = kept.meaning
@@ -312,8 +413,9 @@ class Supervisor:
             self._adopt(place, kept)
             now_means = fingerprint(place.program)
             self._slots.tell(events.InstanceTakenOver(place.slot(), instance, kept.meaning or now_means, kept.born))
-            if kept.meaning not in (0, now_means) and instance.want == UP:
-                self._slots.feed(place, Restart("it was described anew while no supervisor ran"))
+            rolled = surplus or place.program.reload is not None
+            if kept.meaning not in (0, now_means) and instance.want == UP and not rolled:
+                self._slots.feed(place, Restart(_ANEW))
         finally:
             self._slots.release(waited)
 
@@ -392,6 +494,9 @@ class Supervisor:
         if self._closed is not None and not self._places:
             closed, self._closed = self._closed, _nothing
             closed()
+
+
+_ANEW = "it was described anew while no supervisor ran"
 
 
 def _nothing() -> None:

@@ -197,6 +197,11 @@ class Vital:
             if self._phase == RUNNING:
                 self._rest()
 
+    @property
+    def is_reloading(self) -> bool:
+        """Tell whether it has said that it reads its configuration anew, and not yet that it is ready again."""
+        return "reloading" in self._said
+
     def _waits_for_notify(self) -> bool:
         rule = self.program.ready
         return rule is not None and isinstance(rule.by, Signs) and rule.by.kind == NOTIFY

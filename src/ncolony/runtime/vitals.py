@@ -74,7 +74,8 @@ class Vitals:
         for view in self._supervisor.snapshot(name):
             key = (name, view.number)
             if key in self._vitals:
-                self._vitals[key].describe(program)
+                # In a reload not all of its slots are described anew.
+                self._vitals[key].describe(self._supervisor.described(*key) or program)
                 if view.state == STARTING:
                     self._listen(key, self._vitals[key])
             elif name in self._programs:
@@ -134,7 +135,7 @@ class Vitals:
 
     def outfit(self, program: Program, number: int, run: int) -> Outfit:
         """See ports.py."""
-        if program.name not in self._programs:
+        if not asked_by(program):
             return Outfit()
         vital = self._begin(program, number, run)
         given = Outfit()
@@ -171,7 +172,10 @@ class Vitals:
         """Take in what a process of a run has said; of a run that is over it is no news."""
         vital = self._vitals.get((name, number))
         if vital is not None and vital.run == run:
+            reloading = vital.is_reloading or said.get("RELOADING") == "1"
             vital.told(said, main_pid)
+            if reloading and not vital.is_reloading:
+                self._supervisor.note_reread(name, number)
 
     def ready(self, name: str, number: int, run: int) -> None:
         """Take in that a run has said it is ready, in another way."""

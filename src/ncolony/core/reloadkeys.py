@@ -1,0 +1,59 @@
+"""The key `reload`: how the processes of a program are replaced without a gap.
+
+    "reload": true
+    "reload": {"max_parallel": 2, "min_healthy": "5s", "drain": "10s"}
+    "reload": {"signal": "HUP"}
+
+Imported for the first program that says it, or the first reload that is asked for.
+"""
+
+from __future__ import annotations
+
+from ncolony.core.readers import Key, Mismatch, Mismatches, a_duration, a_signal, at_least_one, fields, some_time
+from ncolony.core.record import record
+
+_TIME = 'a time: seconds, or a string like "500ms" or "1m30s"'
+
+
+@record
+class ReloadRule:
+    """How a program is reloaded. Times are seconds."""
+
+    max_parallel: int = 1
+    """So many processes are replaced at a time."""
+    min_healthy: float = 1.0
+    """A new process has to stay ready for so long before the next old one is stopped."""
+    timeout: float | None = None
+    """A new process has to be ready in this time; None: as its `ready` says, or a minute."""
+    drain: float = 0.0
+    """The time from a new process's being ready to the stop signal of the next old one, where that is longer."""
+    signal: int | None = None
+    """What has a process read its configuration anew, where it can; None: it is replaced."""
+
+
+RELOAD_KEYS = (
+    Key("max_parallel", at_least_one, "a whole number from 1 up to 100000", "1", "So many are replaced at a time."),
+    Key("min_healthy", a_duration, _TIME, "1",
+        "A new process has to stay ready for so long, or the reload stops and the old ones go on."),
+    Key("timeout", some_time, 'a time above 0, like 60 or "2m"', "as `ready` says, or 60",
+        "The time in which a new process has to be ready."),
+    Key("drain", a_duration, _TIME, "0",
+        "The time from a new process's being ready to the stop signal of the next old one; counts where it is longer "
+        "than `min_healthy`."),
+    Key("signal", a_signal, 'a signal, by name or number, like "HUP"', "none: `ncolony reload` replaces processes",
+        "What `ncolony reload` sends instead, to a program that reads its configuration anew by it. A changed file "
+        "still gets new processes."),
+)  # fmt: skip
+
+
+def a_reload(value: object) -> ReloadRule | None:
+    """Read the `reload` key; false is as if nothing was said. Raises Mismatch."""
+    if isinstance(value, bool):
+        return ReloadRule() if value else None
+    if not isinstance(value, dict):
+        raise Mismatch
+    found: list[Mismatch] = []
+    made = fields(value, RELOAD_KEYS, "", found)
+    if made is None:
+        raise Mismatches(found)
+    return ReloadRule(**made)  # type: ignore[arg-type]
