@@ -24,6 +24,7 @@ SHAPES = {
     "start": "`instances` of [the answer](control.md#start-stop-restart)",
     "stop": "the same",
     "restart": "the same",
+    "reload": "the same",
     "show": "the file as it is",
     "check": "`problems` and `warnings`, see [check.md](check.md)",
     "list": "a list of objects with `name`, `args` (null where the file cannot be used), `problems` and `warnings`",

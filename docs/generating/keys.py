@@ -3,7 +3,7 @@
 import json
 
 from generating.markdown import NOTE, block, code, complete, join, table
-from ncolony.core import colonyspec, keys, logkeys, names, needkeys, parse, probekeys, readers
+from ncolony.core import colonyspec, keys, logkeys, names, needkeys, parse, probekeys, readers, reloadkeys
 from ncolony.core.check import check
 from ncolony.core.program import Defaults, Program
 from ncolony.directory import messages
@@ -25,6 +25,7 @@ EXAMPLE = {
     "log": {"file": "/var/log/www.log", "max_bytes": "10MB", "backups": 5},
     "limits": {"nofile": 4096, "core": {"soft": 0}, "nice": 5, "io": "idle"},
     "stop": {"signal": "SIGINT", "timeout": "10s", "scope": "group"},
+    "reload": {"min_healthy": "5s"},
     "needs": {"db": "ready", "cache": {"is": "started", "on_loss": "ignore"}},
     "priority": 100,
     "contact": "the web team",
@@ -170,9 +171,11 @@ def _vitals():
     for name, inner, words in (
         ("ready", probekeys.READY_KEYS, "One of the keys that say by what, and the times that go with it."),
         ("health", probekeys.HEALTH_KEYS, "The same. A watchdog has no times but `grace`, a beat no `timeout`."),
+        ("reload", reloadkeys.RELOAD_KEYS, "`true` is an object with nothing in it, `false` as no key at all."),
     ):
         yield f"### Inside `{name}`"
-        yield f"{words} [health.md](health.md) tells the rest."
+        page = "reload" if name == "reload" else "health"
+        yield f"{words} [{page}.md]({page}.md) tells the rest."
         yield table(
             ["key", "value", "default", "meaning"],
             [[code(f"{name}.{key.name}"), key.wanted, _default(key), key.meaning] for key in inner],

@@ -117,6 +117,7 @@ def test_a_key_of_the_authors_own_restarts_it() -> None:
         ("log", "syslog"),
         ("needs", {"db": "ready"}),
         ("priority", 1),
+        ("reload", True),
         ("critical", True),
     ],
 )
@@ -136,5 +137,6 @@ def test_every_supported_key_is_compared() -> None:
     """A key that plan does not know would be a change that nobody notices."""
     supported = {key.name for key in KEYS if key.wanted != NOT_YET}
     tried = {"args", "env", "env_inherit", "uid", "gid", "cwd", "umask", "stop", "restart", "group", "instances"}
-    more = {"stdin", "autostart", "critical", "health", "limits", "log", "needs", "priority", "ready", "sockets"}
+    more = {"autostart", "critical", "health", "limits", "log", "needs", "priority", "ready", "sockets"}
+    more |= {"reload", "stdin"}
     assert supported == tried | more

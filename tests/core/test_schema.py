@@ -151,6 +151,7 @@ GOOD: dict[str, list[object]] = {
             "file": {"address": "unix:///run/web.sock", "mode": "0660", "owner": "root:www-data"},
         }
     ],
+    "reload": [True, False, {}, {"max_parallel": 2, "min_healthy": "5s", "timeout": 30, "drain": 0, "signal": "HUP"}],
     "needs": [{"db": "ready", "cache": {"is": "started", "on_loss": "ignore"}}],
     "priority": [5],
     "critical": [True],

@@ -1,5 +1,7 @@
 """Reloads over pretended processes and time: what serves meanwhile, and what happens where the new one fails."""
 
+from functools import partial
+
 import pytest
 
 from ncolony.core import events
@@ -198,7 +200,7 @@ def fails_as_slot(stage, number):
         if isinstance(event, events.InstanceChanged) and event.slot.number == number and event.after.run == 2:
             for one in stage.spawner.living:
                 if one.launch.env["NCOLONY_INSTANCE"] == str(number) and one.launch.args == NEW:
-                    stage.loop.call_at(stage.loop.now() + 0.1, lambda: one.end(1))
+                    stage.loop.call_at(stage.loop.now() + 0.1, partial(one.end, 1))
 
     stage.observer.saw, before = (lambda event: (before(event), saw(event))), stage.observer.saw
 

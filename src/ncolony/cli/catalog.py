@@ -22,6 +22,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "start": ("change", "START"),
     "stop": ("change", "STOP"),
     "restart": ("change", "RESTART"),
+    "reload": ("change", "RELOAD"),
     "scale": ("scale", "SCALE"),
     "signal": ("change", "SIGNAL"),
     "send": ("change", "SEND"),

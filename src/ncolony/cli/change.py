@@ -58,9 +58,9 @@ def waiting(call: Call) -> dict[str, object]:
     return {"wait": seconds}
 
 
-def _change(call: Call) -> int:
-    """Have instances changed, and say how each of them stands then."""
-    sent = arguments(call)
+def _change(call: Call, more: dict[str, object] | None = None) -> int:
+    """Have instances changed, and say how each of them stands then; ``more``: other arguments."""
+    sent = {**arguments(call), **(more or {})}
     with connect(call.given) as colony:
         try:
             answer, status = colony.ask(call.verb.name, **sent), DONE
@@ -84,6 +84,13 @@ def _outcome(one: dict[str, Any]) -> str:
     already = " already" if one.get("already") else ""
     process = f", pid {one['pid']}" if one.get("pid") else ""
     return f"{name}: {one['state']}{already}{process}"
+
+
+def _reload(call: Call) -> int:
+    text = call.given.last("--max-parallel")
+    if text is not None and not text.isdecimal():
+        raise misused(call.verb, f"cannot use --max-parallel {text}: wanted a whole number from 1 up")
+    return _change(call, {} if text is None else {"max_parallel": int(text)})
 
 
 def _signal(call: Call) -> int:
@@ -162,6 +169,13 @@ RESTART = Verb(
     f"{NAMES}\n\nDone when each is ready again, with a process younger than the request. `ncolony reload` does it\n"
     "without a gap.",
     (("ncolony restart web:2", "only the second instance"),),
+)  # fmt: skip
+RELOAD = Verb(
+    "reload", "give programs new processes without a gap", _reload, "NAME ... | --all",
+    (*_OPTIONS, Option("--max-parallel", "N", "so many at a time [as the program says, or 1]")),
+    f"{NAMES}\n\nNew processes come to life beside the old ones; only when they have stayed ready is an old one\n"
+    "stopped. Where a new one fails, the old ones go on. A program whose key `reload` names a signal gets that.",
+    (("ncolony reload web", "no request is refused meanwhile, if the supervisor holds the socket"),),
 )  # fmt: skip
 SIGNAL = Verb(
     "signal", "send a signal to programs", _signal, "SIGNAL NAME ... | SIGNAL --all",

@@ -65,6 +65,10 @@ def remark(one: Instance) -> str:
         said.append("stopped by hand")
     if one["state"] in {"backoff", "exited"} and one.get("last_end"):
         said.append(one["last_end"]["words"])
+    reload = one.get("reload")
+    if isinstance(reload, dict):
+        waits = f", waiting for {reload['waiting_for']}" if reload.get("waiting_for") else ""
+        said.append(f"is being reloaded{waits}" if reload.get("under_way") else str(reload.get("failed")))
     health = one.get("health")
     if isinstance(health, dict) and health.get("ok") is False:
         said.append(f"unhealthy: {health.get('error') or 'its checks fail'}")

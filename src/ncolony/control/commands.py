@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ncolony.control.effects import Goal, Wait
+from ncolony.control.effects import Goal, Wait, asked
 from ncolony.control.messages import Failure
 from ncolony.control.protocol import FAILED, REFUSED
 from ncolony.control.status import targets_of
@@ -37,7 +37,7 @@ def start(world: World, call: Call) -> None:
         for one in world.supervisor.snapshot(name):
             # One that lives is what is wanted: to ask again would only be refused, and told in the log.
             if number in (None, one.number) and one.state not in LIVES:
-                world.supervisor.start(name, one.number, _why(call))
+                world.supervisor.start(name, one.number, give_reason(call))
 
     _command(world, call, aim, ask)
 
@@ -57,7 +57,7 @@ def stop(world: World, call: Call) -> None:
             if number in (None, one.number) and (one.state != "stopped" or one.held != hold)
         )
 
-    _command(world, call, aim, ask, lambda: world.supervisor.stop_in_order(running, _why(call), hold=hold))
+    _command(world, call, aim, ask, lambda: world.supervisor.stop_in_order(running, give_reason(call), hold=hold))
 
 
 def restart(world: World, call: Call) -> None:
@@ -67,7 +67,7 @@ def restart(world: World, call: Call) -> None:
         return Goal(view, of, up=True, run=view.run if view.state == "spawning" else view.run + 1)
 
     def ask(name: str, number: int | None) -> None:
-        world.supervisor.restart(name, number=number, why=_why(call))
+        world.supervisor.restart(name, number=number, why=give_reason(call))
 
     _command(world, call, aim, ask)
 
@@ -115,10 +115,10 @@ def shut_down(world: World, call: Call) -> None:
     world.shut_down(within if isinstance(within, float) else None)
 
 
-def _command(world: World, call: Call, aim: Aim, ask: Ask, asked: Callable[[], None] | None = None) -> None:
+def _command(world: World, call: Call, aim: Aim, ask: Ask, then: Callable[[], None] | None = None) -> None:
     """Ask for something of all instances that are meant, and answer when it is there.
 
-    ``asked`` is called when ``ask`` was for each of them; where there is one, they are dealt with one after the other.
+    ``then`` is called when ``ask`` was for each of them; where there is one, they are dealt with one after the other.
     """
     if world.supervisor.closing:
         raise Failure(REFUSED, f"cannot {call.verb}: the colony is being shut down; what runs is being stopped")
@@ -127,24 +127,23 @@ def _command(world: World, call: Call, aim: Aim, ask: Ask, asked: Callable[[], N
     goals = [goal for program in programs for goal in _goals(world, program, set(numbers(program, targets)), aim)]
     wait = None if call.wait is None else Wait(world, call, goals)
     if wait is None:
-        call.succeed(instances=[_asked(goal) for goal in goals])
+        call.succeed(instances=[asked(goal) for goal in goals])
     for name, chosen in targets.items():
         for number in [None] if chosen is None else sorted(chosen):
             ask(name, number)
-    if asked is not None:
-        asked()
+    if then is not None:
+        then()
     if wait is not None and call.wait is not None:
-        wait.begin(call.wait + (_their_own_time(programs, asked is not None) if call.patient else 0.0))
+        wait.begin(waits_at_most(call, _their_own_time(programs, then is not None)))
+
+
+def waits_at_most(call: Call, their_own: float) -> float:
+    """Return for how many seconds an answer is waited for; ``their_own``: what the programs may take by their keys."""
+    return (call.wait or 0.0) + (their_own if call.patient else 0.0)
 
 
 def _goals(world: World, program: Program, wanted: set[int], aim: Aim) -> list[Goal]:
     return [aim(one, program.instances) for one in world.supervisor.snapshot(program.name) if one.number in wanted]
-
-
-def _asked(goal: Goal) -> dict[str, object]:
-    view = goal.view
-    return {"name": view.program, "number": view.number, "of": goal.of, "state": view.state, "pid": view.pid,
-            "run": view.run, "already": goal.already, "error": None}  # fmt: skip
 
 
 def _their_own_time(programs: list[Program], in_order: bool) -> float:  # noqa: FBT001 - one caller
@@ -171,6 +170,7 @@ def send(world: World, call: Call) -> None:
         call.fail(FAILED, "cannot send: none of them has a process; start it first", sent=0)
 
 
-def _why(call: Call) -> str:
+def give_reason(call: Call) -> str:
+    """Return why something is asked for, and by whom, for the log."""
     why = call.arguments.get("why")
     return f"{why} (asked for by {call.who})" if isinstance(why, str) and why else f"asked for by {call.who}"

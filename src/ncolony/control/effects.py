@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ncolony.control.messages import encode
 from ncolony.control.protocol import FAILED, TIMEOUT
-from ncolony.core.events import InstanceChanged, Slot
+from ncolony.core.events import InstanceChanged, ReloadEnded, Reread, Slot
 from ncolony.core.outcome import in_words
 from ncolony.core.states import (
     DOWN,
@@ -29,7 +29,7 @@ from ncolony.core.words import what_next
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ncolony.control.calls import Call, World
     from ncolony.core.events import Event
@@ -43,20 +43,34 @@ TOLD = 5  # instances that an error tells of; the answer has them all
 class Goal:
     """What is to become of one instance."""
 
-    __slots__ = ("already", "error", "of", "open", "run", "up", "view")
+    __slots__ = ("_judge", "already", "error", "of", "open", "run", "up", "view")
 
-    def __init__(self, view: InstanceView, of: int, *, up: bool, run: int = 0, already: bool = False) -> None:
-        """Have it running, in run number ``run`` or a later one, or have it down.
+    def __init__(
+        self,
+        view: InstanceView,
+        of: int,
+        *,
+        up: bool,
+        run: int = 0,
+        already: bool = False,
+        judge: Callable[[Event], str | None] | None = None,
+    ) -> None:
+        """Have it running, in run number ``run`` or a later one, or have it down; or what ``judge`` says.
 
         ``view``: how it stood before; ``already``: the goal is reached, and nothing was asked of it.
         """
+        self._judge = judge
         self.view, self.of, self.up, self.run = view, of, up, run
         self.already = already
         self.open = not already
         self.error = ""
 
-    def judge(self, event: InstanceChanged) -> str | None:
-        """Judge a change: see :data:`THERE`."""
+    def judge(self, event: Event) -> str | None:
+        """Judge what has happened: see :data:`THERE`."""
+        if self._judge is not None:
+            return self._judge(event)
+        if not isinstance(event, InstanceChanged):
+            return None
         return _up(event, self.run) if self.up else _down(event)
 
 
@@ -81,16 +95,23 @@ class Wait:
             self._timer = self._world.loop.call_at(self._world.loop.now() + seconds, self._be_late)
 
     def saw(self, event: Event) -> None:
-        """Take note of a change of one of its instances."""
-        if self._settled or not isinstance(event, InstanceChanged):
+        """Take note of what concerns its instances."""
+        if self._settled:
             return
-        goal = self._goals.get((event.slot.program, event.slot.number))
-        verdict = goal.judge(event) if goal is not None and goal.open else None
-        if goal is not None and verdict is not None:
-            goal.open, goal.error = False, verdict
-            self._left -= 1
-            if not self._left:
-                self._settle(FAILED)
+        if isinstance(event, InstanceChanged | Reread):
+            goal = self._goals.get((event.slot.program, event.slot.number))
+            concerned = [] if goal is None else [goal]
+        elif isinstance(event, ReloadEnded):
+            concerned = [goal for goal in self._goals.values() if goal.view.program == event.program]
+        else:
+            return
+        for goal in concerned:
+            verdict = goal.judge(event) if goal.open else None
+            if verdict is not None:
+                goal.open, goal.error = False, verdict
+                self._left -= 1
+                if not self._left:
+                    self._settle(FAILED)
 
     def _settle(self, kind: str) -> None:
         """Answer; ``kind`` is what it is where a goal is not reached."""
@@ -160,6 +181,13 @@ def _down(event: InstanceChanged) -> str | None:
     if event.after.want == UP:
         return "was started meanwhile"
     return THERE if isinstance(event.after.state, Stopped) else None
+
+
+def asked(goal: Goal) -> dict[str, object]:
+    """Return what a goal says for whoever does not wait."""
+    view = goal.view
+    return {"name": view.program, "number": view.number, "of": goal.of, "state": view.state, "pid": view.pid,
+            "run": view.run, "already": goal.already, "error": None}  # fmt: skip
 
 
 def _label(goal: Goal) -> str:

@@ -20,6 +20,7 @@ from ncolony.core.readers import (
     a_full_text,
     a_signal,
     a_text,
+    at_least_one,
     each,
     one_of,
 )
@@ -107,6 +108,9 @@ SINCE = Key("since", _since, 'the number of an event, or "now"', "now", "The las
 REQUEST = Key("request", _anything, "the id of a request", "null", "Which request is called off.")
 WITHIN = Key("within", a_duration, "a time in seconds", "none", "After this, SIGKILL.")
 TEXT = Key("text", _a_message, f"text of at most {MAX_TEXT} bytes", "none: it has to be given", "What it reads.")
+MAX_PARALLEL = Key(
+    "max_parallel", at_least_one, "a whole number from 1 up", "as the program says, or 1", "So many at a time."
+)
 INSTANCES = Key("instances", _anything, "a whole number", "none", "How many there should be.")
 
 # Verbs ------------------------------------------------------------------------------------------------------------
@@ -138,6 +142,12 @@ def _restart(world: World, call: Call) -> None:
     from ncolony.control.commands import restart
 
     restart(world, call)
+
+
+def _reload(world: World, call: Call) -> None:
+    from ncolony.control.reloading import reload
+
+    reload(world, call)
 
 
 def _signal(world: World, call: Call) -> None:
@@ -214,7 +224,7 @@ VERBS: dict[str, Verb] = {
     "start": Verb(_start, (*WHAT, WHY)),
     "stop": Verb(_stop, (*WHAT, WHY, HOLD)),
     "restart": Verb(_restart, (*WHAT, WHY)),
-    "reload": Verb(_not_yet, WHAT),
+    "reload": Verb(_reload, (*WHAT, WHY, MAX_PARALLEL)),
     "signal": Verb(_signal, (*WHAT, SIGNAL, SCOPE)),
     "scale": Verb(_scale, (*WHAT, INSTANCES)),
     "send": Verb(_send, (*WHAT, TEXT)),

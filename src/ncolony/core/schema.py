@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from ncolony.core.colonyspec import COLONY_KEYS, GROUP_KEYS
-from ncolony.core.keys import KEYS, a_health, a_list_of_needs, a_log, a_ready
+from ncolony.core.keys import KEYS, a_health, a_list_of_needs, a_log, a_ready, a_reload
 from ncolony.core.limits import IO_KEYS, MAX_CPU, ALimit, an_io_priority, cpus, microseconds, whole_seconds
 from ncolony.core.logkeys import CONSOLE_KEYS, FACILITIES, FILE_KEYS, MIN_AGE, MIN_SIZE, SYSLOG_KEYS
 from ncolony.core.needkeys import MAX_NEEDS, NEED_KEYS
@@ -42,6 +42,7 @@ from ncolony.core.readers import (
     only_an_object,
     some_time,
 )
+from ncolony.core.reloadkeys import RELOAD_KEYS
 from ncolony.core.sockets import MAX_PORT, MAX_SOCKETS, SOCKET_KEYS, sockets
 
 TYPE_CHECKING = False
@@ -249,6 +250,10 @@ def _health() -> Schema:
     return _one_way(HEALTH_KEYS, "health", HEALTH_WAYS)
 
 
+def _reload() -> Schema:
+    return _any({"type": "boolean"}, _object(RELOAD_KEYS, "reload"))
+
+
 def _sockets() -> Schema:
     one = _any(_ADDRESS, _object(SOCKET_KEYS, "socket", required=["address"]))
     return _by_name(_matching("[!-9;-~]{1,255}"), one, MAX_SOCKETS)
@@ -267,6 +272,7 @@ _WHOLE: Mapping[Callable[[object], object], Callable[[], Schema]] = {
     a_log: _logs,
     a_ready: _ready,
     a_health: _health,
+    a_reload: _reload,
     sockets: _sockets,
     a_list_of_needs: _needs,
     an_io_priority: _io,

@@ -71,6 +71,9 @@ def _now(status: Status, own: Sequence[Entry], attempts: int | None) -> str:
         words += f": in {seconds(float(str(status['next_start'])))}, {tries}"
     if isinstance(status.get("uptime"), int | float):
         words += f" for {seconds(float(str(status['uptime'])))}, pid {status['pid']}, run {status['run']}"
+    reload = status.get("reload")
+    if isinstance(reload, dict):
+        words += "; is being reloaded" if reload.get("under_way") else f"; {reload.get('failed')}"
     health = status.get("health")
     if isinstance(health, dict) and health.get("ok") is False:
         words += f"; unhealthy: {health.get('error') or 'its checks fail'}"
@@ -172,7 +175,8 @@ def is_wrong(status: Status) -> str:
         return f"{last.get('words')}, and is left as it is"
     if state == "stopped" and status.get("held"):
         return "is stopped by hand"
-    health = status.get("health")
-    if isinstance(health, dict) and health.get("ok") is False:
+    health, reload = status.get("health"), status.get("reload")
+    unhealthy = isinstance(health, dict) and health.get("ok") is False
+    if unhealthy or (isinstance(reload, dict) and not reload.get("under_way")):
         return _now(status, (), None)
     return ""

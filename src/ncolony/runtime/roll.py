@@ -18,7 +18,6 @@ from ncolony.core.states import (
     Restart,
     Running,
     SpawnFailed,
-    Spawning,
     Starting,
     Unhealthy,
 )
@@ -49,6 +48,8 @@ class Roll:
         self._program, self._rule, self._why = program, rule, why
         self._phase = SETTLE
         self._todo: list[Place] = []
+        self._old: dict[int, int] = {}
+        """By number: the latest run when this began; what is younger is new enough."""
         self._surge: dict[int, Place] = {}
         self._trial: dict[int, int] = {}
         """By number: the run that has to be ready, or one after it."""
@@ -68,6 +69,7 @@ class Roll:
     def replace(self, places: Sequence[Place]) -> None:
         """Replace the processes of ``places``, those first that serve nobody."""
         self._todo = sorted((place for place in places if not place.leaving), key=serves)
+        self._old = {place.number: place.instance.run for place in self._todo}
         self._phase, self._verdict, self._again = SURGE, "", False
         first = self._program.instances + 1
         wanted = range(first, first + min(self._rule.max_parallel, len(self._todo)))
@@ -221,6 +223,8 @@ class Roll:
 
     def _replace_some(self) -> None:
         trial: dict[int, int] = {}
+        told: list[Place] = []
+        meaning = fingerprint(self._program)
         while self._todo and len(trial) < self._rule.max_parallel:
             place = self._todo.pop(0)
             if place.leaving:
@@ -228,12 +232,14 @@ class Roll:
             self._before[place.number] = place.program
             give(place, self._program)
             if place.instance.want == UP:
-                new = isinstance(place.instance.state, Spawning) and place.meant is self._program
+                new = place.instance.run > self._old[place.number] and place.meaning == meaning
                 trial[place.number] = place.instance.run + (not new)
+                if not new:
+                    told.append(place)
         # All of them are known before the first is told: what follows may be told at once.
         self._try(trial, self._program.stop.timeout)
-        for number in trial:
-            self._slots.feed(self._slots.places[self._program.name, number], Restart(self._why))
+        for place in told:
+            self._slots.feed(place, Restart(self._why))
 
     def _fail(self, number: int, why: str) -> None:
         """Leave the old ones as they are: a new process has failed."""
