@@ -81,7 +81,7 @@ def signal(world: World, call: Call) -> None:
     sent = 0
     for name, chosen in targets.items():
         for one in [None] if chosen is None else sorted(chosen):
-            sent += world.supervisor.signal(name, number, scope, one, _why(call))
+            sent += world.supervisor.signal(name, number, scope, one, give_reason(call))
     if sent:
         call.succeed(sent=sent)
     else:
