@@ -26,7 +26,9 @@ SHAPES = {
     "restart": "the same",
     "reload": "the same",
     "show": "the file as it is",
-    "check": "`problems` and `warnings`, see [check.md](check.md)",
+    "check": "`ok`, `files` and `findings`, see [check.md](check.md#check)",
+    "plan": "the plan, see [check.md](check.md#plan)",
+    "apply": "the plan, and what came of it, see [check.md](check.md#apply)",
     "list": "a list of objects with `name`, `args` (null where the file cannot be used), `problems` and `warnings`",
 }
 

@@ -17,13 +17,12 @@ import os
 from collections import namedtuple
 from collections.abc import Iterable, Mapping
 from errno import EROFS
-from itertools import count
-from time import time_ns
 
 from ncolony.core.errors import ConfigError, NColonyError, NoSuch, OSFailure
 from ncolony.core.names import check_name, is_ignored, nearest, quoted
 from ncolony.core.parse import NotAnObject, Problem, parse, shown
 from ncolony.core.record import record
+from ncolony.directory.writing import unique, write_beside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -214,54 +213,22 @@ def _as_json(key: str, value: object, problems: list[Problem]) -> object:
     return dict(item.split("=", 1) for item in map(str, items) if "=" in item)
 
 
-_counted = count()
-
-
-def _unique() -> str:
-    """Return a name that nobody else makes; those made later sort later, as long as the clock does not go back."""
-    return f"{time_ns():020d}.{os.getpid():07d}.{next(_counted):06d}"
-
-
 def _send(places: Places, doing: str, message: dict[str, str]) -> None:
-    _put(_folder(places.messages), _unique(), json.dumps(message).encode("ascii"), doing, durable=False)
+    _put(_folder(places.messages), unique(), json.dumps(message).encode("ascii"), doing, durable=False)
 
 
 def _put(folder: str, name: str, data: bytes, doing: str, *, durable: bool) -> None:
     """Make ``data`` the content of a file, at once: write it beside, under a name supervisors ignore, and rename it."""
     path = os.path.join(folder, name)
-    beside = os.path.join(folder, f".{name}.{_unique()}.new")
     try:
-        before = _version(path)
-        fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if before else 0o644)
+        beside = write_beside(path, data, durable=durable)
         try:
-            with open(fd, "wb") as file:
-                _keep_access(fd, before)
-                file.write(data)
-                file.flush()
-                if durable:
-                    os.fsync(fd)
             os.rename(beside, path)
         except BaseException:
             os.unlink(beside)
             raise
     except OSError as error:
         raise _failure(doing, folder, error) from error
-
-
-def _version(path: str) -> os.stat_result | None:
-    try:
-        return os.stat(path)
-    except FileNotFoundError:
-        return None
-
-
-def _keep_access(fd: int, before: os.stat_result | None) -> None:
-    """Let those read a new version who could read the one ``before``, and nobody else: it may hold secrets."""
-    if before is not None:
-        root = os.geteuid() == 0
-        if root or before.st_gid in os.getgroups():
-            os.fchown(fd, before.st_uid if root else -1, before.st_gid)
-        os.fchmod(fd, before.st_mode & 0o777)
 
 
 def _on_file(places: Places, name: str, doing: str, call: Callable[[str], object]) -> str:

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from ncolony.core import schema
 from tests.cli.places import ncolony_process
 
 SLEEP = ["/bin/sleep", "1000"]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -150,6 +152,17 @@ def test_json_has_all_of_it(folder):
             },
         ],
     }
+
+
+def test_the_example_of_the_page_is_what_is_printed(folder):
+    """A reader of docs/check.md sees what happens."""
+    put(folder, "api", {"args": SLEEP, "needs": {"databse": "ready"}})
+    put(folder, "database", {"args": SLEEP})
+    put(folder, "web", {"args": SLEEP, "stop": {"signal": "TERMM"}, "evn": {}})
+    done = ncolony_process("check", cwd=folder)
+    page = (ROOT / "docs" / "check.md").read_text(encoding="utf-8")
+    shown = page.split("    $ ncolony check\n")[1].split("\n\n")[0]
+    assert [f"    {line}" for line in (done.stdout + done.stderr).splitlines()] == shown.splitlines()
 
 
 def test_the_schemas_are_printed(tmp_path):

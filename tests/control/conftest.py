@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from ncolony.core.program import Defaults
 from ncolony.core.words import Narrator
 from ncolony.hosts.control import Control
 from ncolony.testing import VirtualLoop
@@ -102,6 +103,10 @@ class House(Stage):
     def history(self, name, most):
         """Give the entries that the test has put there."""
         return iter(self.entries.get(name, ()))
+
+    def defaults(self):
+        """Have none but ours."""
+        return Defaults()
 
     def problems(self):
         """Say what the test says."""

@@ -311,7 +311,7 @@ def test_health_tells_what_is_not_well(house):
     assert caller.ask("health", names=["web"])["troubles"][0] == "the colony is being stopped"
 
 
-@pytest.mark.parametrize("verb", ["check", "plan", "apply", "metrics"])
+@pytest.mark.parametrize("verb", ["metrics"])
 def test_what_is_not_there_yet_says_so(house, verb):
     """No verb is accepted and ignored."""
     answer = house.caller().ask(verb)

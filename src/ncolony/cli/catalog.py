@@ -14,6 +14,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "show": ("files", "SHOW"),
     "list": ("files", "LIST"),
     "check": ("check", "CHECK"),
+    "plan": ("plan", "PLAN"),
+    "apply": ("apply", "APPLY"),
     "status": ("status", "STATUS"),
     "why": ("why", "WHY"),
     "top": ("top", "TOP"),

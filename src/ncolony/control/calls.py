@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ncolony.control.connection import Connection
     from ncolony.control.messages import Request
     from ncolony.control.story import Story
+    from ncolony.core.program import Defaults
     from ncolony.ports import Loop, Outputs
     from ncolony.runtime.supervisor import Supervisor
 
@@ -51,6 +52,8 @@ class World:
     """The entries of a program's journal as JSON, the newest first, piece by piece; at most so many."""
     problems: Callable[[], list[str]]
     """What stands in the way of files that are described, in words."""
+    defaults: Callable[[], Defaults]
+    """What programs get that do not say otherwise."""
     colony: Callable[[], dict[str, object]]
     """What a status says of the colony, without what the supervisor knows."""
     upgrade: Callable[[Callable[[str], None]], None]

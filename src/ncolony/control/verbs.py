@@ -89,6 +89,17 @@ def _since(value: object) -> int | None:
     return None if value == "now" else a_count(value, 0, 2**53)
 
 
+def _texts(value: object) -> dict[str, str | None]:
+    if not isinstance(value, dict):
+        raise Mismatch
+    if len(value) > MAX_NAMES:
+        raise Mismatch(f"at most {MAX_NAMES} names", found=f"{len(value)} names")
+    for name, text in value.items():
+        if text is not None and not isinstance(text, str):
+            raise Mismatch("text or null", f".{name}", shown(text))
+    return value
+
+
 def _anything(value: object) -> object:
     return value
 
@@ -105,6 +116,7 @@ FOLLOW = Key("follow", a_flag, "true or false", "as the verb has it", "Go on wit
 LINES = Key("lines", _a_number_of_lines, f"a whole number up to {MAX_LINES}", "10", "How many of the last lines.")
 STREAM = Key("stream", one_of("stdout", "stderr"), '"stdout" or "stderr"', "both", "Which output.")
 SINCE = Key("since", _since, 'the number of an event, or "now"', "now", "The last event that is known already.")
+TEXTS = Key("texts", _texts, "an object of texts by name", "none: it has to be given", "What files would say.")
 REQUEST = Key("request", _anything, "the id of a request", "null", "Which request is called off.")
 WITHIN = Key("within", a_duration, "a time in seconds", "none", "After this, SIGKILL.")
 TEXT = Key("text", _a_message, f"text of at most {MAX_TEXT} bytes", "none: it has to be given", "What it reads.")
@@ -180,6 +192,12 @@ def _why(world: World, call: Call) -> None:
     why(world, call)
 
 
+def _plan(world: World, call: Call) -> None:
+    from ncolony.control.planning import plan
+
+    plan(world, call)
+
+
 def _cancel(_: World, call: Call) -> None:
     from ncolony.control.messages import encode
 
@@ -214,6 +232,15 @@ def _health(world: World, call: Call) -> None:
     health(world, call)
 
 
+def _check(_: World, call: Call) -> None:
+    raise Failure(REFUSED, f"cannot {call.verb} over the control socket: `ncolony check` reads the files itself")
+
+
+def _apply(_: World, call: Call) -> None:
+    wanted = "files are the truth, and `ncolony apply` writes them"
+    raise Failure(REFUSED, f"cannot {call.verb} over the control socket: {wanted}")
+
+
 def _not_yet(_: World, call: Call) -> None:
     raise Failure(FAILED, f"cannot {call.verb}: not there yet in this version of NColony")
 
@@ -231,9 +258,9 @@ VERBS: dict[str, Verb] = {
     "logs": Verb(_logs, (*WHAT, LINES, STREAM, FOLLOW), reads=True),
     "events": Verb(_events, (*WHAT, SINCE, FOLLOW), reads=True),
     "why": Verb(_why, WHAT, reads=True),
-    "check": Verb(_not_yet, WHAT, reads=True),
-    "plan": Verb(_not_yet, WHAT, reads=True),
-    "apply": Verb(_not_yet, WHAT),
+    "check": Verb(_check, reads=True),
+    "plan": Verb(_plan, (TEXTS,), reads=True),
+    "apply": Verb(_apply),
     "health": Verb(_health, WHAT, reads=True),
     "metrics": Verb(_not_yet, reads=True),
     "cancel": Verb(_cancel, (REQUEST,), reads=True),

@@ -36,6 +36,7 @@ class File:
     """None: it cannot be used."""
     problems: tuple[Problem, ...] = ()
     warnings: tuple[str, ...] = ()
+    mode: int = 0
 
 
 @record
@@ -82,10 +83,11 @@ def _judged(path: str, name: str, found: Content) -> File:
     try:
         text, value = parse(found.data)
     except NotAnObject as error:
-        return File(path, name, found.data, problems=(error.problem,))
+        return File(path, name, found.data, problems=(error.problem,), mode=found.mode)
     if name == COLONY:
         spec, wrong = check_colony(value)
-        return File(path, name, found.data, spec, wrong)
+        return File(path, name, found.data, spec, wrong, mode=found.mode)
     checked = check(name, text, value, Defaults())
     wrong = checked.problems if checked.program is None else tuple(why_not_rotated(checked.program))
-    return File(path, name, found.data, None if wrong else checked.program, wrong, checked.warnings)
+    made = None if wrong else checked.program
+    return File(path, name, found.data, made, wrong, checked.warnings, found.mode)

@@ -24,6 +24,8 @@ class Content:
     """Differs when the file has been touched since (its inode, size and times in one number)."""
     modified: float
     """When it was last touched, in seconds on the wall clock; nobody can set that time, unlike that of writing."""
+    mode: int = 0
+    """Who may do what with it."""
 
 
 @record
@@ -75,7 +77,7 @@ def read(path: str) -> Content | Unreadable | Gone:
         unusable = _unusable(status)
         if unusable:
             return Unreadable(unusable, _stamp(status))
-        return Content(_read_all(fd), _stamp(status), status.st_ctime)
+        return Content(_read_all(fd), _stamp(status), status.st_ctime, stat.S_IMODE(status.st_mode))
     except OSError as error:
         return Unreadable(f"a file that cannot be read ({error.strerror})", 0)
     finally:

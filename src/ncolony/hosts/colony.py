@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator
 
     from ncolony.core.events import Event
+    from ncolony.core.program import Defaults
     from ncolony.hosts.settings import Settings
     from ncolony.loop import Loop
     from ncolony.ports import LogSink, Observer
@@ -278,6 +279,10 @@ class Colony:
         """Return the entries of a program's journal as JSON, the newest first; none where nothing is kept."""
         journal = self._memory.journal
         return iter(()) if journal is None else journal.backwards(name, most)
+
+    def defaults(self) -> Defaults:
+        """Return what programs get that do not say otherwise."""
+        return self._settings.defaults()
 
     def problems(self) -> list[str]:
         """Say which files cannot be used, and why."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ncolony.control.calls import Call
     from ncolony.control.server import Server
     from ncolony.core.events import Event
+    from ncolony.core.program import Defaults
     from ncolony.hosts.companions import Companions
     from ncolony.ports import Loop, Outputs, Timer
     from ncolony.posix.doorway import Doorway
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
         def history(self, name: str, most: int) -> Iterator[list[bytes]]:
             """Return the entries of a program's journal; see Journal.backwards."""
+
+        def defaults(self) -> Defaults:
+            """Return what programs get that do not say otherwise."""
 
         def problems(self) -> list[str]:
             """Say which files cannot be used, and why."""
@@ -77,6 +81,7 @@ class Control:
                 about=lambda name, number: {**companions.about(name, number), **supervisor.about(name)},
                 history=colony.history,
                 problems=colony.problems,
+                defaults=colony.defaults,
                 colony=colony.describe,
                 upgrade=colony.upgrade,
                 shut_down=colony.shut_down,
