@@ -246,6 +246,8 @@ def test_names_mean_programs_instances_labels_and_patterns(house, names, meant):
         (["wbe", "web"], "there is no program or label 'wbe'; did you mean 'web'?"),
         (["web:9"], "there is no instance 9 of 'web': it has 2"),
         (["web:0"], "there is no instance 0 of 'web'"),
+        (["web:0000000019"], "there is no instance 0000000019 of 'web'"),
+        (["web:000000001" + "9" * 400], "there is no instance 00000000199999999999 of 'web'"),
         (["@nobody"], "no program carries the label 'nobody'"),
         (["x*"], "no program's name is like 'x*'"),
         (["..", "a/b/c", "x" * 300, "\u2603"], "there is no program or label '..'; there is no program"),

@@ -57,7 +57,7 @@ class Filter:
         """Look in ``programs``, as they are when it is asked."""
         self._programs = programs
         self._instances = {
-            (owner, int(number[:9]))
+            (owner, int(number))
             for owner, _, number in (name.rpartition(":") for name in names if name not in programs)
             if owner in programs and number.isascii() and number.isdigit()
         }
@@ -97,7 +97,7 @@ def _add(
         return
     owner, _, number = name.rpartition(":")
     if owner in programs and number.isascii() and number.isdigit():
-        if not 1 <= int(number[:9]) <= programs[owner].instances:
+        if not 1 <= int(number) <= programs[owner].instances:
             wrong.append(name)
         elif (already := found.setdefault(owner, set())) is not None:
             already.add(int(number))
@@ -116,7 +116,7 @@ def _matching(programs: Mapping[str, Program], name: str) -> list[str]:
 def _no_such(programs: Mapping[str, Program], name: str) -> str:
     owner, _, number = name.rpartition(":")
     if owner in programs and number.isdigit():
-        return f"there is no instance {number[:9]} of {owner!r}: it has {programs[owner].instances}"
+        return f"there is no instance {number[:20]} of {owner!r}: it has {programs[owner].instances}"
     if name.startswith("@"):
         return f"no program carries the label {name[1:]!r}"
     if not WILD.isdisjoint(name):
