@@ -5,6 +5,7 @@ import pytest
 from ncolony.programs.answer import ENOUGH, Answer
 
 OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 def verdict(data, size=None):
@@ -30,6 +31,13 @@ def verdict(data, size=None):
         (b"HTTP/1.1 100 Continue\r\n\r\n" * 3 + OK + b"\r\n", ""),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", ""),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n", "the answer breaks off"),
+        (CHUNKED + b"10;name=x\r\n0123456789abcdef\r\n0\r\n\r\n", ""),
+        (CHUNKED + b"2\r\nok\r\n0\r\nX-Checksum: 17\r\n\r\n", ""),
+        (CHUNKED + b"2\r\nok\r\n0\r\n\r\nwhat follows is nobody's", ""),
+        (CHUNKED + b"7\r\n0\r\n\r\n", "the answer breaks off"),
+        (CHUNKED + b"2\r\nok\r\n0\r\nX-Checksum: 17\r\n", "the answer breaks off"),
+        (CHUNKED + b"two\r\nok\r\n", "the answer is no HTTP"),
+        (CHUNKED.replace(b"200", b"500") + b"two\r\n", "status 500"),
         (OK + b"Content-Length: 20\r\n\r\nok", "the answer breaks off"),
         (OK + b"X-Content-Length: 20\r\n\r\nok", ""),
         (b"HTTP/1.1 500 Oops\r\nContent-Length: 20\r\n\r\n", "status 500"),
