@@ -8,7 +8,9 @@ import pytest
 
 from ncolony.loop import Loop
 from ncolony.posix.exits import PidfdExits
+from ncolony.posix.keeper import receive, send
 from ncolony.posix.keeping import PIPES, SOCKETS, Keeping
+from ncolony.posix.link import at_door, knock
 from tests.posix.conftest import turn_until
 from tests.scenarios.colony import descriptors_of
 
@@ -110,6 +112,33 @@ def test_a_name_is_kept_once_and_not_after_it_was_dropped(home, pipe):
     [fd] = kept["a:1"].fds.values()
     assert os.path.sameopenfile(fd, write)
     os.close(fd)
+
+
+@pytest.mark.parametrize("words", [("keep",), ("drop",), ("keep", "pipes/b:1"), ("have", "x"), ("\xff",)])
+def test_a_message_that_makes_no_sense_does_not_end_a_keeper(home, pipe, words):
+    """It holds what nobody else has; found by the fuzzer, as an IndexError."""
+    home.keeping.keep(PIPES, "a:1", {"stdout": copy(pipe[0])})
+    keeper = knock(str(home.folder))
+    send(keeper, words)
+    send(keeper, ("give",))
+    while (message := receive(keeper))[0][0] != "all":
+        assert message[0] == ["have", "pipes/a:1", "", "stdout"]
+        os.close(message[1][0])
+    keeper.close()
+
+
+def test_who_brings_no_connection_is_not_let_in(home, pipe):
+    """The keeper goes on as it was; found by the fuzzer, as an OSError."""
+    home.keeping.keep(PIPES, "a:1", {"stdout": copy(pipe[0])})
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as outside:
+        at_door(str(home.folder), outside.connect)
+        send(outside, ("hello",), (pipe[1],))
+        send(outside, ("what",))
+    home.keeping.close()
+    home.keeping = home.next()
+    kept = home.keeping.recall()[PIPES]
+    assert list(kept) == ["a:1"]
+    os.close(kept["a:1"].fds["stdout"])
 
 
 def test_a_note_that_is_too_long_for_a_message_is_left_out(home, pipe):

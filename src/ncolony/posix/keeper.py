@@ -92,7 +92,7 @@ class Keeper:
     def _let_in(self) -> None:
         """Obey whoever has sent a connection from now on. What the one before had said is done by now; see _attend."""
         words, fds = receive(self._door)
-        if words == [HELLO] and len(fds) == 1:
+        if words == [HELLO] and len(fds) == 1 and stat.S_ISSOCK(os.fstat(fds[0]).st_mode):
             self._leave()
             self._supervisor = socket.socket(fileno=fds[0])
             signal.signal(signal.SIGTERM, signal.SIG_IGN)  # when all are told to end, the supervisor decides
@@ -115,7 +115,7 @@ class Keeper:
             self._leave()
         elif words[0] == END:
             sys.exit()
-        elif words[0] in (KEEP, DROP):
+        elif words[0] in (KEEP, DROP) and len(words) > 1:
             self._drop(words[1])
             if words[0] == KEEP and len(fds) == len(words) - UNLABELLED:
                 self._held[words[1]] = tuple(words[1:]), fds

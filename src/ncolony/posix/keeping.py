@@ -82,7 +82,7 @@ class Keeping:
                 words, fds = message
                 if not words:
                     break  # it has ended at this very moment, as it had nothing to wait for
-                kind, _, key = words[1].partition("/")
+                kind, _, key = words[1].partition("/") if len(words) >= UNLABELLED else ("", "", "")
                 if len(fds) == len(words) - UNLABELLED and kind in found:
                     found[kind][key] = Kept(words[2], dict(zip(words[UNLABELLED:], fds, strict=True)))
                 else:
