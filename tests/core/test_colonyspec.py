@@ -27,6 +27,7 @@ def test_everything_said_is_held() -> None:
     [
         ({"readers": []}, ["readers: found [], wanted a group of users, by number or name"]),
         ({"groups": []}, ['groups: found [], wanted an object by label, like {"web": {"strategy": "one_for_all"}}']),
+        ({"groups": {"a\nb": 1}}, ['groups["a\\nb"]: found 1, wanted an object, like {"strategy": "one_for_all"}']),
         ({"groups": {"a": 1}}, ['groups.a: found 1, wanted an object, like {"strategy": "one_for_all"}']),
         (
             {"groups": {"a": {"strategy": "all", "attempts": 0}, "b": {"windows": 1}}, "reader": 1},

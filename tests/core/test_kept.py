@@ -149,9 +149,21 @@ def test_senseless_values_are_refused_with_their_name(state: State, name: str, v
     assert refusal({**plain(state), name: value}) == f"its {name!r} is {value!r}"
 
 
-@pytest.mark.parametrize("pid", [1, 0, -1, -100])
-def test_a_pid_that_would_mean_everybody_is_refused(pid: int) -> None:
-    """Signals to 1, 0 or -1 go to init, to ourselves, to all."""
+@pytest.mark.parametrize("name", ["n", "attempt", "run", "meaning", "born", "pid", "since"])
+def test_numbers_beyond_all_reason_are_refused(name: str) -> None:
+    """JSON has whole numbers that no number of ours can hold; found by the fuzzer, as an OverflowError."""
+    assert refusal(plain(Running(100, 1.0), **{name: 10**400})) == f"its {name!r} is {10**400}"
+
+
+@pytest.mark.parametrize("name", ["../web", "a/b", "web\0", "-web", "x" * 300], ids=ascii)
+def test_a_name_that_no_program_can_have_is_refused(name: str) -> None:
+    """Files are named after programs."""
+    assert refusal(plain(Stopped(), name=name)) == f"its 'name' is {name!r}"
+
+
+@pytest.mark.parametrize("pid", [1, 0, -1, -100, 2**31])
+def test_a_pid_that_no_process_of_ours_can_have_is_refused(pid: int) -> None:
+    """Signals to 1, 0 or -1 go to init, to ourselves, to all; the system has no number for one that is too large."""
     assert refusal(plain(Running(100, 1.0), pid=pid)) == f"its pid is {pid}"
 
 

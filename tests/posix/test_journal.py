@@ -9,7 +9,7 @@ import pytest
 
 from ncolony.core.events import InstanceChanged, Slot
 from ncolony.core.states import UP, Ended, Exited, Instance, Running, Spawned, Spawning
-from ncolony.posix.journal import Journal, read
+from ncolony.posix.journal import Journal, backwards, read
 from ncolony.testing import VirtualLoop
 
 
@@ -48,6 +48,16 @@ def desk(tmp_path, nothing_left):
     made = Desk(tmp_path)
     yield made
     made.journal.close()
+
+
+def test_a_line_of_brackets_in_brackets_is_passed_over(tmp_path):
+    """As any other that makes no sense; found by the fuzzer, as a RecursionError in who asks `why`."""
+    deep = b'{"p":"web","k":"end","last":' + b"[" * 200_000
+    sound = b'{"t":1,"p":"web","k":"start"}'
+    (tmp_path / "journal").write_bytes(deep + b"\n" + sound + b"\n")
+    path = str(tmp_path / "journal")
+    assert [entry["k"] for entry in read(path)] == ["start"]
+    assert [line for piece in backwards(path, "web", 10) for line in piece] == [sound]
 
 
 def test_entries_are_in_the_file_when_the_loop_has_turned(desk):

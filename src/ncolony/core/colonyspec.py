@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from ncolony.core.keys import not_yet_keys
 from ncolony.core.parse import Problem, shown
-from ncolony.core.readers import Key, Mismatch, Mismatches, a_duration, an_id, at_least_one, fields, one_of
+from ncolony.core.readers import Key, Mismatch, Mismatches, a_duration, an_id, at_least_one, at_name, fields, one_of
 from ncolony.core.record import record
 
 NAME = ".colony"
@@ -58,7 +58,7 @@ def _groups(value: object) -> tuple[tuple[str, GroupRule], ...]:
     found: list[Mismatch] = []
     made = []
     for label, rule in sorted(value.items()):
-        at = f".{label}"
+        at = at_name(label)
         if not isinstance(rule, dict):
             found.append(Mismatch('an object, like {"strategy": "one_for_all"}', at, shown(rule)))
         elif (given := fields(rule, GROUP_KEYS, at, found)) is not None:

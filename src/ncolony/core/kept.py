@@ -7,8 +7,8 @@ reason, and never half believed.
 from __future__ import annotations
 
 from binascii import crc32
-from math import inf
 
+from ncolony.core.names import check_name
 from ncolony.core.plan import restarting_fields
 from ncolony.core.program import Program
 from ncolony.core.record import defaults_of, record
@@ -23,6 +23,8 @@ _STATES: dict[str, type[State]] = {state.__name__.lower(): state for state in ST
 _KINDS = {"pid": int, "status": int, "since": float, "deadline": float, "why": str, "killed": bool, "hurried": bool}
 _SILENT = defaults_of(Program)
 _MEANING = tuple((field, _SILENT.get(field)) for field in sorted(restarting_fields()))
+MOST = 2**53  # below it is any number in a record
+MOST_PID = 2**31
 MAX_WHY = 80  # characters of a reason that are kept: a record has a fixed size
 
 
@@ -88,7 +90,7 @@ def from_plain(value: object) -> Kept:
         raise Senseless(f"it is of version {value.get('v')!r}, and this is version {VERSION}")
     try:
         return Kept(
-            program=_text(value, "name"),
+            program=_name(value),
             number=_count(value, "n", 1),
             instance=Instance(
                 state=_state(value),
@@ -114,12 +116,12 @@ def _state(value: dict[str, object]) -> State:
             fields[name] = _following(found)
             continue
         wanted = _KINDS[name]
-        if wanted is float and isinstance(found, int) and not isinstance(found, bool):
+        endless = isinstance(found, int | float) and not -MOST < found < MOST  # JSON, as Python reads it, has no bounds
+        if wanted is float and isinstance(found, int) and not isinstance(found, bool) and not endless:
             found = float(found)
-        endless = isinstance(found, float) and not -inf < found < inf  # which JSON, as Python reads it, can say
         if endless or (not isinstance(found, wanted) and not (name == "status" and found is None)):
             raise Senseless(f"its {name!r} is {found!r}")
-        if name == "pid" and isinstance(found, int) and found <= 1:
+        if name == "pid" and isinstance(found, int) and not 1 < found < MOST_PID:
             raise Senseless(f"its pid is {found}")
         fields[name] = found
     return kind(**fields)  # type: ignore[arg-type]
@@ -134,6 +136,13 @@ def _following(value: object) -> State | None:
     if not isinstance(state, Backoff | Exited | Fatal):
         raise Senseless(f"its 'then' is {name_of(state)!r}")
     return state
+
+
+def _name(value: dict[str, object]) -> str:
+    found = _text(value, "name")
+    if check_name(found) is not None:
+        raise Senseless(f"its 'name' is {found!r}")
+    return found
 
 
 def _text(value: dict[str, object], key: str) -> str:
@@ -152,6 +161,6 @@ def _word(value: dict[str, object], key: str, words: tuple[str, ...]) -> str:
 
 def _count(value: dict[str, object], key: str, least: int = 0) -> int:
     found = value[key]
-    if not isinstance(found, int) or isinstance(found, bool) or found < least:
+    if not isinstance(found, int) or isinstance(found, bool) or not least <= found < MOST:
         raise Senseless(f"its {key!r} is {found!r}")
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ncolony.core.names import check_name
 from ncolony.core.parse import shown
 from ncolony.core.program import DONE, IGNORE, READY, RESTART, STARTED, STOP, Need
-from ncolony.core.readers import Key, Mismatch, Mismatches, fields, one_of
+from ncolony.core.readers import Key, Mismatch, Mismatches, at_name, fields, one_of
 
 CONDITIONS = '"started", "ready" or "done"'
 MAX_NEEDS = 1000
@@ -29,7 +29,7 @@ def a_list_of_needs(value: object) -> tuple[Need, ...]:
     found: list[Mismatch] = []
     made = []
     for name, rule in sorted(value.items()):
-        at = f".{name}" if name.isprintable() else f"[{shown(name)}]"
+        at = at_name(name)
         if (problem := check_name(name)) is not None:
             found.append(Mismatch(problem.wanted, "", shown(name)))
         elif isinstance(rule, dict):

@@ -264,6 +264,11 @@ def an_end(value: object) -> int:
     return -a_signal(value) if isinstance(value, str) else a_count(value, 0, MAX_EXIT_CODE)
 
 
+def at_name(name: str) -> str:
+    """Return where in an object of names of people's own something is, as a part of a path that fits into a line."""
+    return f".{name}" if name.isprintable() and len(name) <= LONGEST_WORD else f"[{shown(name)}]"
+
+
 def did_you_mean(found: str, known: list[str], within: int = 2) -> str:
     """Return the word that was probably meant, as the end of a sentence; empty where none is like it."""
     near = nearest(found, known, within) if len(found) <= LONGEST_WORD else None

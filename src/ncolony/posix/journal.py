@@ -184,7 +184,7 @@ def _entry(line: bytes, name: str | None) -> Entry | None:
         return None
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     sound = isinstance(entry, dict) and isinstance(entry.get("k"), str) and name in {None, entry.get("p")}
     return entry if sound else None
