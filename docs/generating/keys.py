@@ -3,7 +3,7 @@
 import json
 
 from generating.markdown import NOTE, block, code, complete, join, table
-from ncolony.core import colonyspec, keys, logkeys, names, needkeys, parse, probekeys, readers, reloadkeys
+from ncolony.core import colonyspec, keys, logkeys, names, needkeys, parse, probekeys, readers, reloadkeys, schedulekeys
 from ncolony.core.check import check
 from ncolony.core.program import Defaults, Program
 from ncolony.directory import messages
@@ -69,6 +69,7 @@ def page(_root):
         table(["key", "value", "default", "a change costs", "meaning"], [_row(key) for key in supported]),
         *(part for key in supported if key.inner for part in _inner(key)),
         *_needs(),
+        *_schedule(),
         *_log(),
         *_vitals(),
         "### Times",
@@ -129,6 +130,18 @@ def _needs():
         " rest."
     )
     rows = [[code(key.name), key.wanted, _default(key), key.meaning] for key in needkeys.NEED_KEYS]
+    yield table(["key", "value", "default", "meaning"], rows)
+
+
+def _schedule():
+    yield "### Inside `schedule`"
+    yield (
+        "One of `every` and `cron`, and what goes with it; a time or a cron line alone is short for the one or the"
+        " other. [schedules.md](schedules.md) tells the rest."
+    )
+    rows = [
+        [code(f"schedule.{key.name}"), key.wanted, _default(key), key.meaning] for key in schedulekeys.SCHEDULE_KEYS
+    ]
     yield table(["key", "value", "default", "meaning"], rows)
 
 

@@ -5,6 +5,7 @@ from itertools import product
 from generating.markdown import NOTE, block, code, complete, join, promise, table
 from ncolony.core import keys, lifecycle, readers, states
 from ncolony.core.program import PERMANENT, TEMPORARY, TRANSIENT, Need, Program, ReadyRule, RestartPolicy
+from ncolony.core.schedule import Schedule
 
 # What is there before the key that uses it: it is marked as long as that key is refused.
 BELONGS_TO = {
@@ -14,6 +15,7 @@ BELONGS_TO = {
     states.Unhealthy: "health",
     states.Extend: "ready",
     states.Unblocked: "needs",
+    states.Overdue: "schedule",
 }
 NOW = 1000.0
 VALUES = {  # of each field of states and inputs, those that make a difference
@@ -165,3 +167,5 @@ def _all_programs():
     rules = (None, ReadyRule(after=1.0), ReadyRule())
     for policy, rule, needs in product(tuple(policies), rules, ((), (Need("db"),))):
         yield Program("sample", ("sample",), restart=policy, ready=rule, needs=needs)
+    for rule, retries in product(rules, (0, 1)):
+        yield Program("sample", ("sample",), ready=rule, schedule=Schedule(every=60.0, retries=retries))

@@ -174,6 +174,47 @@ class Gate(Protocol):
         """
 
 
+class WallClock(Protocol):
+    """The time of day: it may be set, and goes on while the machine sleeps."""
+
+    def now(self) -> float:
+        """Return Unix time."""
+
+    def call_at(self, when: float, call: Callable[[], None]) -> Timer:
+        """Call once when the clock shows ``when`` or more, however it came to."""
+
+    def on_set(self, call: Callable[[], None]) -> None:
+        """Call whenever the clock was set, or the machine has slept, as far as the system can tell."""
+
+    def offset(self, zone: str) -> Callable[[float], int]:
+        """Return what tells by how many seconds a zone is ahead of UTC at a moment; empty: the system's zone.
+
+        Raises OSFailure where the system does not know the zone.
+        """
+
+    def close(self) -> None:
+        """Make no more calls."""
+
+
+class Moments(Protocol):
+    """Keeps a moment on the wall clock for slots, so that it outlives this process and the machine's."""
+
+    def of(self, name: str, number: int) -> float | None:
+        """Return what was kept for a slot, by whomever; None: nothing."""
+
+    def keep(self, name: str, number: int, moment: float) -> None:
+        """Keep a moment, in place of the one before."""
+
+    def forget(self, name: str, number: int | None = None) -> None:
+        """Keep nothing of a slot any more, or of all of a program's."""
+
+    def names(self) -> set[str]:
+        """Return the programs of which something is kept."""
+
+    def close(self) -> None:
+        """Let go of the file; it stays."""
+
+
 class Outfitter(Protocol):
     """Gives processes what they report by."""
 

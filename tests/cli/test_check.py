@@ -82,6 +82,7 @@ def test_what_this_machine_does_not_have_is_a_warning(folder):
     put(folder, "files", {"args": SLEEP, "log": {"file": "/nosuch/log"}, "sockets": {"a": "unix:///nosuch/socket"}})
     put(folder, "key", {"args": SLEEP, "evn": {}})
     put(folder, "relative", {"args": ["./wherever-the-supervisor-runs"]})
+    put(folder, "zone", {"args": SLEEP, "schedule": {"cron": "@daily", "zone": "Mars/Base"}})
     put(folder, ".colony", {"readers": "nosuchgroup"})
     lines = check(folder)
     assert check(folder, "--strict", status=2) == [line.replace("warning: ", "") for line in lines]
@@ -96,6 +97,10 @@ def test_what_this_machine_does_not_have_is_a_warning(folder):
         "conf/path: warning: args: no such file: 'nosuch' is not on its PATH (/bin)",
         f"conf/plain: warning: args: {lines[8].split('args: ')[1]}",
         "conf/user: warning: uid: no such user: 'nosuchuser'",
+        (
+            "conf/zone: warning: schedule.zone: cannot use the time zone 'Mars/Base': this system does not know it;"
+            " install its tzdata, or the Python package of that name"
+        ),
     ]
     assert "not executable" in lines[8]
 

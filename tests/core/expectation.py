@@ -91,6 +91,15 @@ class Expectation:
         self.failures = 0
         self._doom(process, now)
 
+    def overdue(self, process: Process, now: float) -> None:
+        """It took longer than its schedule allows."""
+        self.failures += 1
+        self._spend(now)
+        job = self.program.schedule
+        if job is not None and job.grace is not None and process.kill_by == inf:
+            process.doomed, process.kill_by = True, now + job.grace
+        self._doom(process, now)
+
     def unready(self, process: Process, now: float) -> None:
         """It was not ready in time."""
         self.failures += 1
@@ -99,7 +108,8 @@ class Expectation:
 
     def unhealthy(self, process: Process, now: float) -> None:
         """It was found to be unhealthy while it ran."""
-        self.failures = 0 if now - process.since >= self.program.restart.threshold else self.failures + 1
+        long = self.program.schedule is None and now - process.since >= self.program.restart.threshold
+        self.failures = 0 if long else self.failures + 1
         self._spend(now)
         self._doom(process, now)
 
@@ -123,6 +133,10 @@ class Expectation:
 
     def _ran(self, status: int | None, seconds: float, now: float) -> None:
         rule = self.program.restart
+        if self.program.schedule is not None:
+            self.failures = 0 if status is None or status in rule.ok_exits else self.failures + 1
+            self.pause(now)
+            return
         good = rule.policy == TEMPORARY or (rule.policy == TRANSIENT and status in rule.ok_exits)
         if good:
             self.failures, self.settled = 0, Exited
@@ -136,6 +150,8 @@ class Expectation:
     def pause(self, now: float) -> None:
         """Decide when the next run may begin after the failures there were."""
         rule = self.program.restart
+        if self.program.schedule is not None and self.failures > self.program.schedule.retries:
+            self.failures = 0  # it waits for its next time, and begins anew then
         if self.want == DOWN:
             return
         if rule.attempts is not None:

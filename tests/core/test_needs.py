@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from ncolony.core.needs import cycle_through, dependents, in_words, problems, standing, start_order, stopped_before
 from ncolony.core.program import DONE, READY, STARTED, TRANSIENT, Need, Program, RestartPolicy
+from ncolony.core.schedule import Schedule
 from ncolony.core.snapshot import view
-from ncolony.core.states import Backoff, Exited, Fatal, Instance, Running, Stopped
+from ncolony.core.states import Backoff, Exited, Fatal, Instance, Running, Stopped, Waiting
 
 if TYPE_CHECKING:
     from ncolony.core.states import State
@@ -133,3 +134,12 @@ def reaches_a_cycle(programs: dict[str, Program], name: str) -> bool:
 def test_why_it_is_not_so_is_said(state: State, condition: str, words: str) -> None:
     """Whoever asks why a program does not start hears of the one that has to be mended."""
     assert standing(view("db", 1, Instance(state)), Program("db", ("db",)), condition) == words
+
+
+def test_what_has_a_schedule_is_never_done() -> None:
+    """It runs again and again; whoever needs it done would wait for ever."""
+    job = Program("job", ("job",), schedule=Schedule(every=60.0))
+    web = Program("web", ("web",), needs=(Need("job", DONE),))
+    (problem,) = problems({"job": job, "web": web})["web"]
+    assert str(problem).startswith('needs.job: found "done" of "job", which has a schedule: it runs again and again')
+    assert standing(view("job", 1, Instance(Waiting(0.0))), job, DONE) == "has a schedule, and is never done"

@@ -138,5 +138,5 @@ def test_every_supported_key_is_compared() -> None:
     supported = {key.name for key in KEYS if key.wanted != NOT_YET}
     tried = {"args", "env", "env_inherit", "uid", "gid", "cwd", "umask", "stop", "restart", "group", "instances"}
     more = {"autostart", "critical", "health", "limits", "log", "needs", "priority", "ready", "sockets"}
-    more |= {"reload", "stdin"}
+    more |= {"reload", "schedule", "stdin"}
     assert supported == tried | more

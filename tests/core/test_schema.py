@@ -27,11 +27,13 @@ COLONY = jsonschema.Draft202012Validator(schema.colony())
 # What a check finds and no schema can say: two keys together, and what is inside a text that looks right.
 BEYOND = re.compile(
     "this key to be left out: (it is for|a time to be|looking)|wanted a time below the period"
-    "|wanted min_delay not above|wanted attempts from 1 to"
+    "|wanted (five fields|one of @|a minute|no more than `every`|a `timeout` with it)"
+    "|found (true with |it beside )?a `schedule`"
+    "|wanted this key to be left out, as|wanted min_delay not above|wanted attempts from 1 to"
     "|wanted soft not above hard|wanted each (target|address) once|wanted a descriptor from"
     "|wanted no rotation|or the descriptor 1 or 2|wanted no level|wanted a regular expression"
     '|found "[^"]*", wanted (a time|a size|a port|an address|an URL|the path of a socket|a path|at most)'
-    r"|found [0-9.e+]+, wanted (a user|a group|a whole number|an exit code|a descriptor|a port|a size)"
+    r"|found [0-9.e+]+, wanted (a user|a signal|a group|a whole number|an exit code|a descriptor|a port|a size)"
     "|found [0-9.e+]+, wanted (the number|a list)|wanted 1 to [0-9]+ bytes of printable text"
 )
 
@@ -78,6 +80,7 @@ WORDS = st.sampled_from([
     "unix:///", "/var/log/{name}.log", "/var/log/{nam}.log", "/var/log/", "/a\n", "/a/..", "var/log", "8080",
     "127.0.0.1:80", "localhost:80", "[::1]:80", "[zz]:80", "example.com:80", "http://127.0.0.1:80/x?y",
     "http://localhost", "https://127.0.0.1/", "http://[::1]:8/", "http://a/", "root:www", ":www", "a:", "a b",
+    "30 2 * * *", "@daily", "@x", "* * 30 2 *", "Europe/Berlin", "UTC", "skip", "queue",
     "ready", "done", "started", "stop", "ignore", "restart", "unlimited", "idle", "best-effort", "daemon",
     "rfc5424", "stdout", "raw", "drop", "a=b", "A", ".hidden", "db", "db.new", "x/y", "udp:1.2.3.4:514", "(",
     "TERM\n", "10MB\n", "1m\n", "022\n", "db\n",
@@ -153,6 +156,13 @@ GOOD: dict[str, list[object]] = {
     ],
     "reload": [True, False, {}, {"max_parallel": 2, "min_healthy": "5s", "timeout": 30, "drain": 0, "signal": "HUP"}],
     "needs": [{"db": "ready", "cache": {"is": "started", "on_loss": "ignore"}}],
+    "schedule": [
+        "10m",
+        60,
+        "30 2 * * mon-fri",
+        {"every": "1h", "jitter": "5m", "overlap": "queue", "timeout": "30m", "grace": 5, "retries": 3},
+        {"cron": "@daily", "zone": "Europe/Berlin", "catch_up": True},
+    ],
     "priority": [5],
     "critical": [True],
     "ready": [

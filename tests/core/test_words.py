@@ -90,7 +90,7 @@ def changed(
         (changed(Running(100, 0.0), Ended(1, 0), Exited(0)), "web exited with status 0 after 12 s; left as it is"),
         (
             changed(Stopping(100, 17.0), Ended(1, -SIGTERM), Waiting(NOW)),
-            "web was killed by SIGTERM; the next start waits for what it needs",
+            "web was killed by SIGTERM; waiting for its next start",
         ),
         (
             changed(Running(100, 11.0), Ended(1, -SIGSEGV, core=True), Fatal("x"), attempt=3),

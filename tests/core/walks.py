@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ncolony.core import lifecycle
 from ncolony.core.program import PERMANENT, TEMPORARY, TRANSIENT, Need, Program, ReadyRule, RestartPolicy, StopPolicy
+from ncolony.core.schedule import Schedule
 from ncolony.core.states import (
     DOWN,
     UP,
@@ -22,6 +23,7 @@ from ncolony.core.states import (
     Instance,
     Killing,
     Outdated,
+    Overdue,
     Ready,
     Refuse,
     Restart,
@@ -52,7 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ncolony.core.lifecycle import Moment, Step
-    from ncolony.core.states import Input, Output
+    from ncolony.core.states import Input, Output, State
     from tests.core.kernel import Process
 
     StepFunction = Callable[[Instance, Program, Input, float], Step]
@@ -107,27 +109,31 @@ class World:
         state = before.state
         if isinstance(given, Start | Stop | Restart):
             return expected.command(given, self.kernel, before, now) == "refused"
-        if isinstance(given, Spawned):
-            assert process is not None
-            expected.born(process, now)
-        elif isinstance(given, SpawnFailed) and expected.want == UP:
+        if isinstance(given, SpawnFailed) and expected.want == UP:
             expected.failed(now)
         elif isinstance(given, Ended):
             self.exits += 1
             expected.ended(given, self.kernel.left, before, now)
-        elif isinstance(given, Unhealthy) and isinstance(state, Running):
-            assert process is not None
-            expected.unhealthy(process, now)
-        elif isinstance(given, Outdated) and isinstance(state, Starting | Running):
-            assert process is not None
-            expected.outdated(process, now)
         elif isinstance(given, Extend) and process is not None:
             expected.extend(process, given.seconds, before, now)
-        elif isinstance(given, DeadlinePassed) and isinstance(state, Starting):
+        elif isinstance(given, Spawned) or isinstance(state, Starting | Running):
             assert process is not None
-            if self.program.ready is not None and self.program.ready.after is None:
-                expected.unready(process, now)
+            self._expect_of_life(given, state, process, now)
         return False
+
+    def _expect_of_life(self, given: Input, state: State, process: Process, now: float) -> None:
+        """Expect what follows from what a process that lives, or just began to, is said to be."""
+        expected, rule = self.expected, self.program.ready
+        if isinstance(given, Spawned):
+            expected.born(process, now)
+        elif isinstance(given, Unhealthy) and isinstance(state, Running):
+            expected.unhealthy(process, now)
+        elif isinstance(given, Outdated):
+            expected.outdated(process, now)
+        elif isinstance(given, Overdue):
+            expected.overdue(process, now)
+        elif isinstance(given, DeadlinePassed) and rule is not None and rule.after is None:
+            expected.unready(process, now)
 
     def _carry_out(self, output: Output, given: Input) -> None:
         if isinstance(output, Spawn):
@@ -139,13 +145,17 @@ class World:
                 assert self.kernel.now >= body.kill_by, "SIGKILL before its time"
             self.kernel.signal(output.number, self.program)
         elif isinstance(output, Await):
-            assert not self.waited, "asked to be told twice"
+            assert not self.waited or self._hastens(given), "asked to be told twice"
             self.kernel.later(self.dice.choice((0.0, 0.25, 5.0)), "fact", Unblocked(self.instance.run))
         elif isinstance(output, Warn):
             assert isinstance(given, DeadlinePassed), "a warning at no occasion"
             body = self.kernel.body()
             assert body is not None
             assert body.killed, "called unkillable before anyone tried"
+
+    def _hastens(self, given: Input) -> bool:
+        """Tell whether a command wants a run now of what may wait for its time."""
+        return self.program.schedule is not None and isinstance(given, Start | Restart)
 
     # What has to hold -------------------------------------------------------------------------------------------------
 
@@ -154,14 +164,19 @@ class World:
         assert self.expected.settled is None, "a start after the policy said no"
         assert self.kernel.now >= self.expected.earliest, "started again faster than the policy allows"
         assert output.run == self.expected.runs + 1, "run numbers grow by one"
-        assert not self.program.needs or isinstance(given, Unblocked), "a start before what it needs was there"
+        assert not self._has_to_wait() or isinstance(given, Unblocked), "a start before its time, or what it needs"
         self.expected.runs = output.run
+
+    def _has_to_wait(self) -> bool:
+        return bool(self.program.needs) or self.program.schedule is not None
 
     def _check_answer(self, given: Input, before: Instance, outputs: tuple[Output, ...], *, refused: bool) -> None:
         answers = [output for output in outputs if isinstance(output, Refuse)]
         assert len(answers) == refused, f"{given!r} in {before!r} was answered by {outputs!r}"
         if refused:
             assert self.instance == before, "refused, and something changed all the same"
+        if isinstance(before.state, Waiting) and self._hastens(given):
+            assert Await() in outputs, "wanted now, and nobody is asked whether it may"
         if isinstance(given, Ready) and isinstance(before.state, Starting):
             assert isinstance(self.instance.state, Running), "ready, and not counted as running"
         if isinstance(before.state, Stopping | Killing | Sweeping) and isinstance(given, DeadlinePassed):
@@ -226,7 +241,7 @@ class World:
         if expected.settled is not None:
             assert type(state) is expected.settled
         elif isinstance(state, Waiting):
-            assert self.program.needs
+            assert self._has_to_wait()
             assert self.kernel.awaits(self.instance.run), "it waits, and nobody will tell it that the wait is over"
         else:
             assert state == Backoff(expected.earliest), "neither waiting, nor running, nor done"
@@ -263,16 +278,17 @@ class World:
         process = self.kernel.process
         old = DeadlinePassed(dice.choice(self.deadlines or [0.0]))
         roll = dice.random()
-        if roll < 0.3:
-            return Extend(run, dice.choice((0.0, 1.0, 20.0))) if roll < 0.15 else Outdated(run, "db was lost")
+        if roll < 0.45:
+            late = (Outdated(run, "db was lost"), Overdue(run, "it takes too long"))
+            return Extend(run, dice.choice((0.0, 1.0, 20.0))) if roll < 0.15 else dice.choice(late)
         if process is not None and process.run == run and dice.random() < 0.5:
             return Unhealthy(run, "no answer") if dice.random() < 0.5 or not process.ready else Ready(run)
-        late: list[Input] = [old if lifecycle.is_stale(self.instance, old) else DeadlinePassed(-1.0)]
+        others: list[Input] = [old if lifecycle.is_stale(self.instance, old) else DeadlinePassed(-1.0)]
         if not isinstance(self.instance.state, Waiting):
-            late.append(Unblocked(run))
+            others.append(Unblocked(run))
         if process is None or process.run != run:
-            late += [Ready(run), Unhealthy(run, "no answer"), Unhealthy(run, "no answer")]
-        return dice.choice(late)
+            others += [Ready(run), Unhealthy(run, "no answer"), Unhealthy(run, "no answer")]
+        return dice.choice(others)
 
     def settle(self) -> None:
         """End the walk with one last wish, and see that it comes true."""
@@ -293,6 +309,7 @@ class World:
 
 def some_program(dice: Random) -> Program:
     """Return a program with a policy of chance."""
+    schedule = dice.choice((None,) * 5 + (Schedule(every=60.0), Schedule(every=60.0, retries=2, grace=0.5)))
     return Program(
         name="web",
         args=("web",),
@@ -302,13 +319,14 @@ def some_program(dice: Random) -> Program:
             threshold=dice.choice((1.0, 0.5, 10.0)),
             min_delay=dice.choice((1.0, 0.25, 0.0)),
             max_delay=dice.choice((2.0, 60.0)),
-            attempts=dice.choice((None, None, 1, 3)),
+            attempts=dice.choice((None, None, 1, 3)) if schedule is None else None,
             window=dice.choice((None, 5.0, 100.0)),
             jitter=dice.choice((0.0, 0.0, 0.5)),
         ),
         stop=StopPolicy(timeout=dice.choice((5.0, 1.0, 0.0))),
         ready=dice.choice((None, None, ReadyRule(after=2.0), ReadyRule(timeout=3.0))),
         needs=dice.choice(((), (), (Need("db"),))),
+        schedule=schedule,
     )
 
 

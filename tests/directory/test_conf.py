@@ -109,8 +109,8 @@ BAD = {
         "args: found 1, wanted a list of strings, the executable first; uid",
     ),
     "not supported yet": (
-        write('{"args": ["x"], "schedule": {}}'),
-        "schedule: found {}, wanted this key to be left out",
+        write('{"args": ["x"], "env_files": []}'),
+        "env_files: found [], wanted this key to be left out",
     ),
     "a key twice": (write('{"args": ["x"], "args": ["y"]}'), 'found the key "args" twice'),
     "not UTF-8": (write(b'{"args": ["\xff"]}'), "bytes that are not UTF-8"),

@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     Ask = Callable[[str, int | None], None]
     Aim = Callable[[InstanceView, int], Goal]
 
+
+def _rests(world: World, view: InstanceView) -> bool:
+    """Tell whether a start lets it wait for its time: one that has a schedule, and does not wait for it yet."""
+    program = world.supervisor.programs.get(view.program)
+    return program is not None and program.schedule is not None and view.state in ("stopped", "exited", "fatal")
+
+
 LIVES = ("starting", "running")
 
 
@@ -31,7 +38,7 @@ def start(world: World, call: Call) -> None:
     """Have programs running."""
 
     def aim(view: InstanceView, of: int) -> Goal:
-        return Goal(view, of, up=True, already=view.state == "running")
+        return Goal(view, of, up=True, already=view.state == "running", rests=_rests(world, view))
 
     def ask(name: str, number: int | None) -> None:
         for one in world.supervisor.snapshot(name):
@@ -64,7 +71,8 @@ def restart(world: World, call: Call) -> None:
     """Have programs running in new processes."""
 
     def aim(view: InstanceView, of: int) -> Goal:
-        return Goal(view, of, up=True, run=view.run if view.state == "spawning" else view.run + 1)
+        run = view.run if view.state == "spawning" else view.run + 1
+        return Goal(view, of, up=True, run=run, rests=_rests(world, view))
 
     def ask(name: str, number: int | None) -> None:
         world.supervisor.restart(name, number=number, why=give_reason(call))

@@ -23,6 +23,7 @@ from ncolony.core.states import (
     Starting,
     Stopped,
     Stopping,
+    Waiting,
     name_of,
 )
 from ncolony.core.words import what_next
@@ -43,9 +44,9 @@ TOLD = 5  # instances that an error tells of; the answer has them all
 class Goal:
     """What is to become of one instance."""
 
-    __slots__ = ("_judge", "already", "error", "of", "open", "run", "up", "view")
+    __slots__ = ("_judge", "already", "error", "of", "open", "rests", "run", "up", "view")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - they are what a goal is
         self,
         view: InstanceView,
         of: int,
@@ -53,15 +54,17 @@ class Goal:
         up: bool,
         run: int = 0,
         already: bool = False,
+        rests: bool = False,
         judge: Callable[[Event], str | None] | None = None,
     ) -> None:
         """Have it running, in run number ``run`` or a later one, or have it down; or what ``judge`` says.
 
-        ``view``: how it stood before; ``already``: the goal is reached, and nothing was asked of it.
+        ``view``: how it stood before; ``already``: the goal is reached, and nothing was asked of it; ``rests``: to wait
+        for its time is as good as running.
         """
         self._judge = judge
         self.view, self.of, self.up, self.run = view, of, up, run
-        self.already = already
+        self.already, self.rests = already, rests
         self.open = not already
         self.error = ""
 
@@ -71,6 +74,8 @@ class Goal:
             return self._judge(event)
         if not isinstance(event, InstanceChanged):
             return None
+        if self.rests and isinstance(event.after.state, Waiting):
+            return THERE
         return _up(event, self.run) if self.up else _down(event)
 
 

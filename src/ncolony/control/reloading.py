@@ -31,7 +31,11 @@ def reload(world: World, call: Call) -> None:
     if world.supervisor.closing:
         raise Failure(REFUSED, "cannot reload: the colony is being shut down; what runs is being stopped")
     targets = targets_of(world, call, reading=False)
-    programs = [world.supervisor.programs[name] for name in targets]
+    described = [world.supervisor.programs[name] for name in targets]
+    programs = [program for program in described if program.schedule is None]
+    if len(programs) < len(described) and call.arguments.get("all") is not True:
+        jobs = ", ".join(repr(program.name) for program in described if program.schedule is not None)
+        raise Failure(REFUSED, f"cannot reload {jobs}: what has a schedule is new at its next run anyway")
     wanted = {program.name: set(numbers(program, targets)) for program in programs}
     goals = [goal for program in programs for goal in _goals(world, program, wanted[program.name])]
     wait = None if call.wait is None else Wait(world, call, goals)

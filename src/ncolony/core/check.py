@@ -58,6 +58,8 @@ def _fields(value: dict[str, object], problems: list[Problem], defaults: Default
     _check_restart(fields["restart"], problems)
     if "ready" in fields or "health" in fields:
         _add_reports(fields, problems)
+    if "schedule" in value:
+        _check_job(value, problems)
     return fields
 
 
@@ -92,6 +94,24 @@ def _check_restart(policy: object, problems: list[Problem]) -> None:
     if policy.window is not None and (policy.attempts is None or policy.attempts > MAX_COUNTED):
         found = "no attempts" if policy.attempts is None else f"{policy.attempts} attempts"
         problems.append(Problem("restart.window", found, f"attempts from 1 to {MAX_COUNTED} with it"))
+
+
+def _check_job(value: dict[str, object], problems: list[Problem]) -> None:
+    """Refuse what has no meaning beside a schedule: better an error than an option that does nothing."""
+    from ncolony.core.schedulekeys import against_restart
+
+    if "restart" in value:
+        at_all = [
+            Problem(f"restart.{name}", "a `schedule`", wanted) for name, wanted in against_restart(value["restart"])
+        ]
+        problems += at_all
+    if value.get("reload", False) is not False:
+        wanted = "this key to be left out: what has a schedule is new at its next run anyway"
+        problems.append(Problem("reload", "it beside a `schedule`", wanted))
+    if value.get("critical") is True:
+        problems.append(
+            Problem("critical", "true with a `schedule`", "false: a program with a schedule never gives up")
+        )
 
 
 def _add_reports(fields: dict[str, object], problems: list[Problem]) -> None:

@@ -12,7 +12,7 @@ ready      it is ready to serve; ``how``: by itself, or by having lived long eno
 fail       it could not be started: ``why``, ``next``
 end        it ended: ``status``, ``core``, ``oom``, ``ran`` (s), ``user``, ``system`` (s), ``peak`` (bytes), ``left``,
            ``next``, ``last`` (its last lines)
-stop       it was told to end: ``cause`` (asked, replaced, unhealthy, not-ready, outdated), ``why``
+stop       it was told to end: ``cause`` (asked, replaced, unhealthy, not-ready, outdated, overdue), ``why``
 kill       it did not, and got SIGKILL
 signal     somebody had a signal sent to it: ``signal``, ``why``
 asked      somebody wanted a start: ``what``, ``why``
@@ -39,6 +39,7 @@ from ncolony.core.states import (
     Fatal,
     Killing,
     Outdated,
+    Overdue,
     Restart,
     Running,
     Spawned,
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     Entry = dict[str, object]
 
 ASKED, REPLACED, UNHEALTHY, NOT_READY, OUTDATED = "asked", "replaced", "unhealthy", "not-ready", "outdated"
+OVERDUE = "overdue"
 
 
 def entry_of(event: Event) -> Entry | None:
@@ -128,6 +130,8 @@ def _cause(event: InstanceChanged) -> Entry:
         return {"cause": UNHEALTHY, "why": given.why}
     if isinstance(given, Outdated):
         return {"cause": OUTDATED, "why": given.why}
+    if isinstance(given, Overdue):
+        return {"cause": OVERDUE, "why": given.why}
     if isinstance(given, DeadlinePassed):
         return {"cause": NOT_READY, "why": ""}
     why = given.why if isinstance(given, Stop | Restart) else ""

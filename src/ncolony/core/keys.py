@@ -35,6 +35,7 @@ WANTED_LOG = (
 
 
 WANTED_READY = '"notify", or an object with one of `after`, `notify`, `fd`, `log`, `tcp`, `http` and `exec`'
+WANTED_SCHEDULE = 'a time, like "10m", a cron line, like "30 2 * * *", or an object with `every` or `cron`'
 WANTED_HEALTH = 'an object with one of `http`, `tcp`, `exec`, `beat` and `watchdog`, like {"tcp": 8080, "period": "5s"}'
 
 
@@ -69,6 +70,13 @@ def a_list_of_needs(value: object) -> object:
 def a_reload(value: object) -> object:
     """Read how its processes are replaced without a gap; imported late, as above."""
     from ncolony.core.reloadkeys import a_reload as read
+
+    return read(value)
+
+
+def a_schedule(value: object) -> object:
+    """Read when a program runs; imported for the first one that says it."""
+    from ncolony.core.schedulekeys import a_schedule as read
 
     return read(value)
 
@@ -155,5 +163,6 @@ KEYS = (
         "How it shows that it is ready; see [health.md](health.md).", cost=NOTHING),
     Key("health", a_health, WANTED_HEALTH, "none", "How it shows that it is well, and when it is replaced because it"
         " is not; see [health.md](health.md).", cost=NOTHING),
-    *not_yet_keys("schedule"),
+    Key("schedule", a_schedule, WANTED_SCHEDULE, "none: it runs all the time",
+        "When it runs, if not all the time; see [schedules.md](schedules.md).", cost=NOTHING),
 )  # fmt: skip

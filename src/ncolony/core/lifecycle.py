@@ -34,6 +34,7 @@ from ncolony.core.states import (
     Killing,
     Outdated,
     Output,
+    Overdue,
     Ready,
     Refuse,
     Restart,
@@ -111,6 +112,13 @@ def wish_up(at: Moment) -> Step:
     return _to(at, at.instance.state, want=UP, attempt=0, recent=(), held=False)
 
 
+def hasten(at: Moment) -> Step:
+    """Run it now where it waits for its time; where it waits for what it needs alone, it waits on."""
+    if at.program.schedule is None:
+        return wish_up(at)
+    return _launch(at, attempt=0, recent=())
+
+
 def wish_down(at: Moment) -> Step:
     """Want it down once what is under way is over."""
     return _to(at, at.instance.state, want=DOWN, held=_hold(at))
@@ -154,7 +162,7 @@ def stillborn(at: Moment) -> Step:
     assert isinstance(at.given, SpawnFailed)
     if at.instance.want == DOWN:
         return _to(at, Stopped())
-    return _go_on(at, restarts.after_failure(at.program.restart, at.instance.attempt), at.given.why)
+    return _go_on(at, _failures(at, at.instance.attempt + 1), at.given.why)
 
 
 def ready(at: Moment) -> Step:
@@ -176,15 +184,20 @@ def died_early(at: Moment) -> Step:
     """Try again later, or give up: it ended before it was ready."""
     assert isinstance(at.given, Ended)
     why = in_words(at.given.status, core=at.given.core, oom=at.given.oom)
-    return _go_on(at, restarts.after_failure(at.program.restart, at.instance.attempt), f"{why} before it was ready")
+    return _go_on(at, _failures(at, at.instance.attempt + 1), f"{why} before it was ready")
 
 
 def ended(at: Moment) -> Step:
     """Do as the restart policy says: another run, now or later, or leave it, or give up."""
     assert isinstance(at.given, Ended)
     assert isinstance(at.instance.state, Running)
-    ran_for = at.now - at.instance.state.since
-    verdict = restarts.after_run(at.program.restart, at.instance.attempt, ran_for, at.given.status)
+    if at.program.schedule is not None:
+        # An end that nobody saw, under no supervisor, is taken for a good one: a job twice would be worse.
+        good = at.given.status is None or at.given.status in at.program.restart.ok_exits
+        verdict = _failures(at, 0 if good else at.instance.attempt + 1)
+    else:
+        ran_for = at.now - at.instance.state.since
+        verdict = restarts.after_run(at.program.restart, at.instance.attempt, ran_for, at.given.status)
     return _go_on(at, verdict, in_words(at.given.status, core=at.given.core, oom=at.given.oom))
 
 
@@ -204,11 +217,16 @@ def outdated(at: Moment) -> Step:
 
 
 def unhealthy(at: Moment) -> Step:
-    """Send the stop signal; a new run follows when it is gone, later where this one was short."""
+    """Send the stop signal; a new run follows when it is gone, later where this one was short or has a schedule."""
     assert isinstance(at.instance.state, Running)
-    short = at.now - at.instance.state.since < at.program.restart.threshold
+    short = at.program.schedule is not None or at.now - at.instance.state.since < at.program.restart.threshold
     attempt = at.instance.attempt + 1 if short else 0
     return _stop(at, at.instance.state.pid, want=UP, attempt=attempt, recent=_spent(at))
+
+
+def overdue(at: Moment) -> Step:
+    """Send the stop signal: the run has failed, and what follows a failure follows when it is gone."""
+    return _stop(at, _pid(at), want=UP, attempt=at.instance.attempt + 1, recent=_spent(at))
 
 
 def hurry(at: Moment) -> Step:
@@ -229,7 +247,7 @@ def gone(at: Moment) -> Step:
     assert isinstance(at.given, Ended)
     state = at.instance.state
     assert isinstance(state, Stopping | Killing)
-    verdict = restarts.after_failures(at.program.restart, at.instance.attempt)
+    verdict = _failures(at, at.instance.attempt)
     why = "was not ready in time, or soon unhealthy"
     if restarts.overspent(at.program.restart, at.instance.recent):
         verdict, why = _over_budget(at, verdict, why)
@@ -237,7 +255,7 @@ def gone(at: Moment) -> Step:
         then = _after(at, verdict, why)
         return _to(at, Sweeping(state.deadline, then, isinstance(state, Killing)), attempt=_attempt(verdict))
     if at.instance.want == DOWN:
-        return _to(at, Stopped())
+        return _to(at, Stopped(), attempt=_attempt(verdict))
     return _follow(at, verdict, why)
 
 
@@ -319,7 +337,7 @@ def _pid(at: Moment) -> int:
 
 
 def _launch(at: Moment, attempt: int, **changes: object) -> Step:
-    if at.program.needs:
+    if at.program.needs or at.program.schedule is not None:
         return _to(at, Waiting(at.now), Await(), want=UP, attempt=attempt, held=False, **changes)
     run = at.instance.run + 1
     return _to(at, Spawning(at.now), Spawn(run), want=UP, attempt=attempt, run=run, held=False, **changes)
@@ -329,6 +347,8 @@ def _stop(at: Moment, pid: int, **changes: object) -> Step:
     policy = at.program.stop
     within = at.given.within if isinstance(at.given, Stop) else None
     time = policy.timeout if within is None else min(policy.timeout, within)
+    if isinstance(at.given, Overdue) and at.program.schedule is not None and at.program.schedule.grace is not None:
+        time = at.program.schedule.grace
     # SIGCONT after it: a process that was stopped (SIGSTOP) would never see the signal.
     return _to(at, Stopping(pid, at.now + time, within is not None), Signal(policy.signal), Signal(SIGCONT), **changes)
 
@@ -336,6 +356,14 @@ def _stop(at: Moment, pid: int, **changes: object) -> Step:
 def _kill_deadline(at: Moment) -> float:
     # Even with a stop timeout of 0, SIGKILL gets a second before anyone calls a process unkillable.
     return at.now + max(at.program.stop.timeout, 1.0)
+
+
+def _failures(at: Moment, attempt: int) -> restarts.Verdict:
+    """Decide what follows so many failures in a row."""
+    job = at.program.schedule
+    if job is not None:
+        return restarts.of_a_job(at.program.restart, job.retries, attempt)
+    return restarts.after_failures(at.program.restart, attempt)
 
 
 def _spent(at: Moment) -> tuple[float, ...]:
@@ -390,23 +418,23 @@ def _attempt(verdict: restarts.Verdict) -> int:
 # The table --------------------------------------------------------------------------------------------------------------
 
 _COLUMNS = (
-    Start, Stop, Restart, Spawned, SpawnFailed, Ready, Ended, Swept, Unhealthy, Outdated, Extend, DeadlinePassed,
-    Unblocked,
+    Start, Stop, Restart, Spawned, SpawnFailed, Ready, Ended, Swept, Unhealthy, Outdated, Overdue, Extend,
+    DeadlinePassed, Unblocked,
 )  # fmt: skip
 _ = impossible
 _ROWS: dict[type[State], tuple[Callable[[Moment], Step], ...]] = {
-    #         Start         Stop         Restart      Spawned Failed     Ready  Ended       Swept  Unhealthy  Outdated  Extend     Deadline       Unblocked
-    Stopped:  (start,        refuse_stop, start,       _,      _,         stay,  _,          _,     stay,      stay,     stay,      _,             stay),
-    Waiting:  (wish_up,      down,        wish_up,     _,      _,         stay,  _,          _,     stay,      stay,     stay,      _,             unblocked),
-    Spawning: (wish_up,      wish_down,   wish_up,     alive,  stillborn, stay,  _,          _,     stay,      stay,     stay,      _,             stay),
-    Starting: (refuse_start, stop,        replace_it,  _,      _,         ready, died_early, _,     stay,      outdated, more_time, patience_over, stay),
-    Running:  (refuse_start, stop,        replace_it,  _,      _,         stay,  ended,      _,     unhealthy, outdated, stay,      _,             stay),
-    Stopping: (wish_up,      hurry,       wish_up,     _,      _,         stay,  gone,       _,     stay,      stay,     more_time, kill,          stay),
-    Killing:  (wish_up,      wish_down,   wish_up,     _,      _,         stay,  gone,       _,     stay,      stay,     stay,      kill_again,    stay),
-    Sweeping: (start_after,  hurry,       start_after, _,      _,         stay,  _,          swept, stay,      stay,     stay,      kill_left,     stay),
-    Backoff:  (start,        down,        start,       _,      _,         stay,  _,          _,     stay,      stay,     stay,      again,         stay),
-    Exited:   (start,        down,        start,       _,      _,         stay,  _,          _,     stay,      stay,     stay,      _,             stay),
-    Fatal:    (start,        down,        start,       _,      _,         stay,  _,          _,     stay,      stay,     stay,      _,             stay),
+    #         Start         Stop         Restart      Spawned Failed     Ready  Ended       Swept  Unhealthy  Outdated  Overdue  Extend     Deadline       Unblocked
+    Stopped:  (start,        refuse_stop, start,       _,      _,         stay,  _,          _,     stay,      stay,     stay,    stay,      _,             stay),
+    Waiting:  (hasten,       down,        hasten,      _,      _,         stay,  _,          _,     stay,      stay,     stay,    stay,      _,             unblocked),
+    Spawning: (wish_up,      wish_down,   wish_up,     alive,  stillborn, stay,  _,          _,     stay,      stay,     stay,    stay,      _,             stay),
+    Starting: (refuse_start, stop,        replace_it,  _,      _,         ready, died_early, _,     stay,      outdated, overdue, more_time, patience_over, stay),
+    Running:  (refuse_start, stop,        replace_it,  _,      _,         stay,  ended,      _,     unhealthy, outdated, overdue, stay,      _,             stay),
+    Stopping: (wish_up,      hurry,       wish_up,     _,      _,         stay,  gone,       _,     stay,      stay,     stay,    more_time, kill,          stay),
+    Killing:  (wish_up,      wish_down,   wish_up,     _,      _,         stay,  gone,       _,     stay,      stay,     stay,    stay,      kill_again,    stay),
+    Sweeping: (start_after,  hurry,       start_after, _,      _,         stay,  _,          swept, stay,      stay,     stay,    stay,      kill_left,     stay),
+    Backoff:  (start,        down,        start,       _,      _,         stay,  _,          _,     stay,      stay,     stay,    stay,      again,         stay),
+    Exited:   (start,        down,        start,       _,      _,         stay,  _,          _,     stay,      stay,     stay,    stay,      _,             stay),
+    Fatal:    (start,        down,        start,       _,      _,         stay,  _,          _,     stay,      stay,     stay,    stay,      _,             stay),
 }  # fmt: skip
 
 TABLE: dict[tuple[type[State], type[Input]], Callable[[Moment], Step]] = {

@@ -109,6 +109,9 @@ def _problem(programs: Mapping[str, Program], name: str, condition: str) -> Prob
         return Problem(
             f"needs.{name}", f"the unknown program {shown(name)}", f"the name of a program{hint(programs, name)}"
         )
+    if condition == DONE and programs[name].schedule is not None:
+        found = f'"done" of {shown(name)}, which has a schedule: it runs again and again'
+        return Problem(f"needs.{name}", found, '"started" or "ready", or a program without a schedule')
     if condition == DONE and programs[name].restart.policy == PERMANENT:
         found = f'"done" of {shown(name)}, which is permanent: it is started again after every end'
         return Problem(f"needs.{name}", found, 'a program whose `restart` is "transient" or "temporary"')
@@ -127,6 +130,8 @@ def standing(seen: InstanceView, program: Program, condition: str) -> str:
         return f"is fatal: {seen.why}"
     if seen.state == "exited":
         return f"{outcome.in_words(seen.status)}, and is left so"
+    if condition == DONE and program.schedule is not None:
+        return "has a schedule, and is never done"
     if condition == DONE and program.restart.policy == PERMANENT:
         return "is permanent, and never done"
     if condition != DONE and seen.state == "running":

@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ncolony.core.probespec import HealthRule, Probe, Reports, Signs
     from ncolony.core.reloadkeys import ReloadRule
+    from ncolony.core.schedule import Schedule
 
 PERMANENT, TRANSIENT, TEMPORARY = "permanent", "transient", "temporary"
 TREE, GROUP, PROCESS = "tree", "group", "process"
@@ -118,6 +119,8 @@ class Program:
     """Among those that can start at the same time, lower ones start first; they stop last."""
     critical: bool = False
     """Its giving up ends the colony."""
+    schedule: Schedule | None = None
+    """When it runs; None: all the time."""
     extras: str = "{}"
     """The author's own keys as canonical JSON: equal text, equal meaning."""
     text: str = "{}"

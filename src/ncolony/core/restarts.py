@@ -67,6 +67,14 @@ def after_failures(policy: RestartPolicy, attempt: int) -> Verdict:
     return Again(delay(policy, attempt), attempt)
 
 
+def of_a_job(policy: RestartPolicy, retries: int, attempt: int) -> Again:
+    """Decide what follows ``attempt`` failed runs in a row of a program with a schedule: a retry, or its next time.
+
+    For that it is launched too, and waits.
+    """
+    return Again(delay(policy, attempt), attempt) if 0 < attempt <= retries else Again(0.0, 0)
+
+
 def wants_restart(policy: RestartPolicy, status: int | None) -> bool:
     """Tell whether the policy asks for another run after an end with ``status``."""
     if policy.policy == PERMANENT:

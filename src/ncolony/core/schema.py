@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from ncolony.core.colonyspec import COLONY_KEYS, GROUP_KEYS
-from ncolony.core.keys import KEYS, a_health, a_list_of_needs, a_log, a_ready, a_reload
+from ncolony.core.keys import KEYS, a_health, a_list_of_needs, a_log, a_ready, a_reload, a_schedule
 from ncolony.core.limits import IO_KEYS, MAX_CPU, ALimit, an_io_priority, cpus, microseconds, whole_seconds
 from ncolony.core.logkeys import CONSOLE_KEYS, FACILITIES, FILE_KEYS, MIN_AGE, MIN_SIZE, SYSLOG_KEYS
 from ncolony.core.needkeys import MAX_NEEDS, NEED_KEYS
@@ -43,6 +43,7 @@ from ncolony.core.readers import (
     some_time,
 )
 from ncolony.core.reloadkeys import RELOAD_KEYS
+from ncolony.core.schedulekeys import MAX_ZONE, SCHEDULE_KEYS, SHORTEST, ZONE
 from ncolony.core.sockets import MAX_PORT, MAX_SOCKETS, SOCKET_KEYS, sockets
 
 TYPE_CHECKING = False
@@ -145,6 +146,7 @@ _BY_READER: Mapping[Callable[[object], object], Schema] = {
 # Of keys whose readers serve them alone, by the name of their table and theirs.
 _TCP = _any(_number(1, MAX_PORT, "integer"), _matching(rf"{_HOST}:{_PORT}|/[^\u0000]*"))
 _HTTP = _matching(rf'http://{_HOST}(?::{_PORT})?(?:[/?][!-"$-~]*)?')
+_PERIOD = _any(_number(SHORTEST, MAX_SECONDS), _TIME_TEXT)
 _ADDRESS = _matching(
     rf"(?:tcp|udp)://{_IPV4}:{_PORT}|(?:tcp6|udp6)://{_IPV6}:{_PORT}|unix://{_PATH}",
     examples=["tcp://127.0.0.1:8080", "tcp6://[::]:80", "udp://0.0.0.0:53", "unix:///run/web.sock"],
@@ -169,6 +171,9 @@ _BY_NAME: Mapping[str, Schema] = {
     "health.watchdog": _defined("someTime"),
     "health.period": _defined("someTime"),
     "health.timeout": _defined("someTime"),
+    "schedule.every": _PERIOD,
+    "schedule.cron": _defined("fullText"),
+    "schedule.zone": _matching(ZONE, maxLength=MAX_ZONE),
     "socket.address": _ADDRESS,
     "socket.mode": _matching("(?:0o?)?[0-7]{3}"),
     "socket.owner": {"type": "string", "pattern": _OWNER},
@@ -264,6 +269,10 @@ def _needs() -> Schema:
     return _by_name({"type": "string", "pattern": _NAME}, one, MAX_NEEDS)
 
 
+def _schedule() -> Schema:
+    return _any(_PERIOD, _defined("fullText"), _one_way(SCHEDULE_KEYS, "schedule", ("every", "cron")))
+
+
 def _io() -> Schema:
     return _any(of(IO_KEYS[0], "io"), _object(IO_KEYS, "io", required=["class"]))
 
@@ -275,6 +284,7 @@ _WHOLE: Mapping[Callable[[object], object], Callable[[], Schema]] = {
     a_reload: _reload,
     sockets: _sockets,
     a_list_of_needs: _needs,
+    a_schedule: _schedule,
     an_io_priority: _io,
 }
 

@@ -19,7 +19,7 @@ class Stopped:
 
 @record
 class Waiting:
-    """Wanted, and held back until what it needs is there."""
+    """Wanted, and held back until its time has come and what it needs is there."""
 
     since: float
 
@@ -190,6 +190,14 @@ class Outdated:
 
 
 @record
+class Overdue:
+    """Its run takes longer than its schedule allows."""
+
+    run: int
+    why: str
+
+
+@record
 class Extend:
     """It asks for more time to become ready, or to stop: so many seconds from now."""
 
@@ -222,12 +230,16 @@ Input = (
     | Swept
     | Unhealthy
     | Outdated
+    | Overdue
     | Extend
     | DeadlinePassed
     | Unblocked
 )
 COMMANDS = (Start, Stop, Restart)
-INPUTS = (*COMMANDS, Spawned, SpawnFailed, Ready, Ended, Swept, Unhealthy, Outdated, Extend, DeadlinePassed, Unblocked)
+INPUTS = (
+    *COMMANDS, Spawned, SpawnFailed, Ready, Ended, Swept, Unhealthy, Outdated, Overdue, Extend,
+    DeadlinePassed, Unblocked,
+)  # fmt: skip
 
 # Outputs ----------------------------------------------------------------------------------------------------------
 
@@ -248,7 +260,7 @@ class Signal:
 
 @record
 class Await:
-    """Feed Unblocked as soon as what the program needs is there."""
+    """Feed Unblocked as soon as the program's time has come and what it needs is there."""
 
 
 @record

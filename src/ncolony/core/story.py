@@ -6,7 +6,7 @@ the wall clock; ``clock`` turns one into what people read.
 
 from __future__ import annotations
 
-from ncolony.core.chronicle import NOT_READY, OUTDATED, REPLACED, UNHEALTHY
+from ncolony.core.chronicle import NOT_READY, OUTDATED, OVERDUE, REPLACED, UNHEALTHY
 from ncolony.core.outcome import in_words, signal_name
 from ncolony.core.spans import ago, seconds
 
@@ -137,7 +137,7 @@ def _reason(stop: Entry) -> str:
         return f"unhealthy: {why}"
     if cause == NOT_READY:
         return "it was not ready in time"
-    if cause == OUTDATED:
+    if cause in (OUTDATED, OVERDUE):
         return why
     if cause == REPLACED:
         return f"restarted{f': {why}' if why else ''}"
@@ -165,10 +165,17 @@ def _time(entry: Entry) -> float:
     return float(found) if isinstance(found, int | float) else 0.0
 
 
+def _rests(status: Status) -> bool:
+    """Tell whether it waits for nothing but its time."""
+    schedule = status.get("schedule")
+    return isinstance(schedule, dict) and schedule.get("next") is not None and not schedule.get("due")
+
+
 def is_wrong(status: Status) -> str:
     """Say what is wrong with an instance, or nothing: what ``why`` without a name lists."""
     state = status["state"]
-    if state in {"backoff", "fatal", "killing"} or (state == "waiting" and status.get("waits_for")):
+    waits = state == "waiting" and status.get("waits_for") and not _rests(status)
+    if state in {"backoff", "fatal", "killing"} or waits:
         return _now(status, (), None)
     last = status.get("last_end")
     if state == "exited" and isinstance(last, dict) and last.get("status") != 0:

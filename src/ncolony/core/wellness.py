@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ncolony.core.states import UP, Exited, Running
+from ncolony.core.states import UP, Exited, Running, Waiting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from ncolony.core.snapshot import InstanceView
 
+WAITING = Waiting.__name__.lower()
 GOOD = (Running.__name__.lower(), Exited.__name__.lower())
 
 
@@ -25,6 +26,9 @@ def troubles(views: Iterable[InstanceView], about: Callable[[str, int], Mapping[
         label = view.program if view.number == 1 else f"{view.program}:{view.number}"
         known = about(view.program, view.number)
         ready, health = known.get("ready"), known.get("health")
+        schedule = known.get("schedule")
+        if view.state == WAITING and isinstance(schedule, dict) and schedule.get("next") and not schedule.get("due"):
+            continue  # between two of its runs
         if view.state not in GOOD:
             waits = ready.get("waiting_for") if isinstance(ready, dict) and view.pid is not None else None
             found.append(f"{label} is {view.state}" + (f", waiting for {waits}" if waits else ""))

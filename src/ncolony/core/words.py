@@ -17,6 +17,7 @@ from ncolony.core.states import (
     Fatal,
     Killing,
     Outdated,
+    Overdue,
     Ready,
     Restart,
     Running,
@@ -125,7 +126,7 @@ def _reason(event: InstanceChanged) -> str:
         return f"unhealthy: {given.why}"
     if isinstance(given, DeadlinePassed):
         return "not ready in time"
-    if isinstance(given, Outdated):
+    if isinstance(given, Outdated | Overdue):
         return given.why
     asked = given.why if isinstance(given, Restart | Stop) else ""
     if isinstance(given, Restart):
@@ -144,7 +145,7 @@ _NEXT: dict[type[State], str] = {
     Exited: "left as it is",
     Stopped: "stopped",
     Sweeping: "ending what it left behind first",
-    Waiting: "the next start waits for what it needs",
+    Waiting: "waiting for its next start",
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from errno import EACCES, ENOENT
 
+from ncolony.core.errors import OSFailure
 from ncolony.core.logspec import FileLog, path_of
 from ncolony.core.sockets import UNIX
 from ncolony.posix.execs import CannotExecute, find, why, why_not_there
@@ -36,10 +37,21 @@ def missing(program: Program | None) -> Iterator[str]:
         yield f"cwd: {_why_not_there(program.cwd)}"
     elif words := _executable(program):
         yield f"args: {words}"
+    if program.schedule is not None and program.schedule.zone:
+        yield from _zone(program.schedule.zone)
     for what, path in dict.fromkeys(_files(program)):
         folder = os.path.dirname(path) or "/"
         if _is_missing(folder):
             yield f"{what}: there is no directory {folder!r} for {path!r}"
+
+
+def _zone(name: str) -> Iterator[str]:
+    from ncolony.posix.wallclock import offset_of
+
+    try:
+        offset_of(name)
+    except OSFailure as failure:
+        yield f"schedule.zone: {failure}"
 
 
 def missing_readers(spec: ColonySpec) -> Iterator[str]:

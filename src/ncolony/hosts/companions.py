@@ -79,9 +79,20 @@ def _groups(world: World) -> Companion:
     return Groups(world.loop, world.supervisor, world.say, world.finish)
 
 
+def _schedules(world: World) -> Companion:
+    from ncolony.posix.moments import NAME, Moments
+    from ncolony.posix.wallclock import WallClock
+    from ncolony.runtime.schedules import Schedules
+
+    moments = Moments(None if world.state is None else f"{world.state}/{NAME}", world.say)
+    clock = WallClock(world.loop)
+    return Schedules(world.loop, world.supervisor, world.say, clock, moments, world.colony)
+
+
 CONCERNS: tuple[Concern, ...] = (
     Concern("vitals", lambda program: program.ready is not None or program.health is not None, _vitals),
     Concern("needs", lambda program: bool(program.needs), _dependencies),
+    Concern("schedules", lambda program: program.schedule is not None, _schedules),
     Concern("critical", lambda program: program.critical, _critical),
     Concern("groups", lambda _: False, _groups, lambda spec: bool(spec.groups)),
 )

@@ -62,7 +62,9 @@ class Groups:
         if event.slot.is_surplus or self._supervisor.on_trial(*slot):
             return
         program = self._supervisor.programs.get(event.slot.program)
-        for label in program.labels if program is not None else ():
+        if program is None or program.schedule is not None:
+            return  # a run that ends at its time concerns nobody else
+        for label in program.labels:
             if label in self._rules:
                 self._ended.setdefault(label, {})[slot] = None
         if self._ended and self._turn is None:

@@ -135,7 +135,7 @@ class Slots:
 
     def _see_if_meant(self, place: Place) -> None:
         """Replace a process that came to life while its program was described anew."""
-        if place.meaning != fingerprint(place.program):
+        if place.program.schedule is None and place.meaning != fingerprint(place.program):
             self.feed(place, Restart("it was described anew while it came to life"))
 
     def _part(self, place: Place, *, left: bool) -> None:

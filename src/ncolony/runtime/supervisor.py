@@ -244,18 +244,21 @@ class Supervisor:
                 self._slots.await_turn(place)
 
     def restart_all(self, asked_at: float | None = None) -> None:
-        """Restart every program."""
-        for name in self._by_priority(self._programs):
-            self.restart(name, asked_at)
+        """Restart every program, but those with a schedule: their next runs are new anyway."""
+        self._renew(self._programs, asked_at)
 
     def restart_group(self, label: str, asked_at: float | None = None) -> None:
-        """Restart every program that carries the label. Raises :class:`NoSuch` where none does."""
+        """Restart every program that carries the label, as above. Raises :class:`NoSuch` where none does."""
         names = [name for name, program in self._programs.items() if label in program.labels]
         if not names:
             message = f"no program carries the label {label!r}"
             raise NoSuch(message)
+        self._renew(names, asked_at)
+
+    def _renew(self, names: Iterable[str], asked_at: float | None) -> None:
         for name in self._by_priority(names):
-            self.restart(name, asked_at)
+            if self._programs[name].schedule is None:
+                self.restart(name, asked_at)
 
     @property
     def closing(self) -> bool:
@@ -305,12 +308,13 @@ class Supervisor:
 
     def _change(self, act: Change) -> None:
         program = act.program
+        renewed = act.restart and program.schedule is None  # else its next run is the first as described
         self._programs[program.name] = program
-        self._slots.tell(events.ProgramsChanged(events.PROGRAM_CHANGED, program.name, program, act.fields, act.restart))
+        self._slots.tell(events.ProgramsChanged(events.PROGRAM_CHANGED, program.name, program, act.fields, renewed))
         why = f"{', '.join(act.fields)} changed"
         mixed = self._rolls is not None and self._rolls.concerns(program.name)
         places = [place for place in self._places_of(program.name) if not place.leaving]
-        if program.reload is not None and (mixed or act.restart):
+        if program.reload is not None and (mixed or renewed):
             self._rolling().describe(program, places, why)
         else:
             if mixed:
@@ -318,7 +322,7 @@ class Supervisor:
             for place in places:
                 self._describe(place, program)
                 new = mixed and place.meaning == fingerprint(program)
-                if (act.restart or mixed) and not new and place.instance.want == UP:
+                if (renewed or mixed) and not new and place.instance.want == UP:
                     self._slots.feed(place, Restart(why))
         self._fill(program)
 
@@ -413,7 +417,7 @@ class Supervisor:
             self._adopt(place, kept)
             now_means = fingerprint(place.program)
             self._slots.tell(events.InstanceTakenOver(place.slot(), instance, kept.meaning or now_means, kept.born))
-            rolled = surplus or place.program.reload is not None
+            rolled = surplus or place.program.reload is not None or place.program.schedule is not None
             if kept.meaning not in (0, now_means) and instance.want == UP and not rolled:
                 self._slots.feed(place, Restart(_ANEW))
         finally:
