@@ -3,6 +3,7 @@
 import pytest
 
 from ncolony.core.program import Need, Program
+from ncolony.core.reloadkeys import ReloadRule
 from ncolony.core.steps import ADDED, CHANGED, NONE, REMOVED, Act, steps
 
 
@@ -32,6 +33,7 @@ def test_needed_programs_come_first_and_removals_last():
         (Act("web", ADDED), {}, "start", ""),
         (Act("web", ADDED), {"autostart": False}, "change", "new, and not started by itself"),
         (Act("web", CHANGED, 1, ("args",), restart=True), {}, "restart", ""),
+        (Act("web", CHANGED, 1, ("args",), restart=True), {"reload": ReloadRule()}, "reload", ""),
         (Act("web", CHANGED, 0, ("args",), restart=True), {}, "change", "it is stopped, and stays so"),
         (Act("web", CHANGED, 1, ("group",)), {}, "change", ""),
         (Act("web", CHANGED, 1), {}, "change", "the text alone"),

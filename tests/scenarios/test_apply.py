@@ -141,6 +141,25 @@ def test_what_does_not_come_up_is_told(colony, candidate):
 
 
 @on_native
+def test_a_program_that_can_be_reloaded_is(colony, candidate):
+    """Without a gap, and those that need it do not go along; a version that is no good is taken back, and told."""
+    rolls = {"reload": {"min_healthy": 0.1}, "ready": {"after": 0.1}, "restart": {"min_delay": 60}}
+    colony.conf("web", {"args": SLEEP, **rolls})
+    colony.conf("top", {"args": SLEEP, "needs": {"web": "ready"}})
+    pids = running(colony, "web", "top")
+    candidate("top", {"args": SLEEP, "needs": {"web": "ready"}})
+    candidate("web", {"args": ["sh", "-c", "exit 3"], **rolls})
+    assert [(one["act"], one["name"]) for one in planned(colony)["steps"]] == [("reload", "web"), ("same", "top")]
+    lines = said(colony, "apply", "next", status=1)
+    assert any(line.startswith("web: ") and "exited with status 3" in line for line in lines)
+    assert (colony.pid_of("web"), colony.pid_of("top")) == (pids["web"], pids["top"])
+    candidate("web", {"args": OTHER, **rolls})
+    lines = said(colony, "apply", "next")
+    assert f"web: running, pid {colony.pid_of('web', other_than=pids['web'])}" in lines
+    assert colony.pid_of("top") == pids["top"]
+
+
+@on_native
 def test_a_file_that_cannot_be_used_is_put_right_without_a_restart(colony, candidate):
     """What runs of it went on as it was; and fewer instances are gone when the answer comes."""
     colony.conf("web", {"args": SLEEP})

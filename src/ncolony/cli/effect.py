@@ -7,7 +7,8 @@ from time import monotonic
 from ncolony.cli.status import remark
 from ncolony.control.client import Denied, Unanswered
 from ncolony.core.colonyspec import ColonySpec
-from ncolony.core.steps import CHANGE, RESTART, SAME, STOP
+from ncolony.core.reloadkeys import own_time
+from ncolony.core.steps import CHANGE, RELOAD, RESTART, SAME, STOP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from ncolony.cli.plan import Plan
     from ncolony.control.client import Client
+    from ncolony.core.program import Program
 
     Instance = dict[str, Any]
 
@@ -37,7 +39,7 @@ class Effect:
                  and (step.act != CHANGE or "instances" in step.keys)}  # fmt: skip
         self._pending = [name for name, step in moved.items() if not step.because]
         self._along = [name for name, step in moved.items() if step.because]
-        self._anew = {name for name, step in moved.items() if step.act == RESTART and not step.because}
+        self._anew = {name for name, step in moved.items() if step.act in {RESTART, RELOAD} and not step.because}
         stopped = {step.name for step in plan.steps if step.act == STOP}
         self._leaving = {(one["name"], one["number"]) for one in before if one["pid"] and (
             one["name"] in stopped or (one["name"] in moved and one["number"] > self._programs[one["name"]].instances)
@@ -84,10 +86,10 @@ class Effect:
             self._leaving.discard((name, event["instance"]))
         if self._described:
             return
-        if kind == "state" and event.get("state") not in UP | FALLEN:
+        if "gap" in event or kind in DESCRIBED or kind == "colony":
+            self._settle(self._pending, asked)  # the last description was taken in: some may have been there before
+        elif kind != "reloaded" and event.get("state") not in UP | FALLEN:
             return
-        if kind != "state":  # the last description was taken in just now: some may have been there before
-            self._settle(self._pending, asked)
         elif name in self._pending:
             self._settle(self._pending, asked, name)
         if not self._pending:  # those that go along with others do so before the others are there
@@ -101,9 +103,15 @@ class Effect:
 
     def _judge(self, name: str, asked: Client) -> bool:
         """Tell whether nothing more is to be expected of a program, and take note of how it stands."""
-        found = _instances(asked, name)
-        if len(found) != self._programs[name].instances:
+        count = self._programs[name].instances
+        found = [one for one in _instances(asked, name) if one["number"] <= count]
+        reload: dict[str, Any] = next((one["reload"] for one in found if "reload" in one), {})
+        if len(found) != count or reload.get("under_way"):
             return False
+        if reload:
+            self._came[name] = str(reload["failed"])
+            self.failed.add(name)
+            return True
         said, failed = [], False
         for one in found:
             before = self._runs.get((name, one["number"]), 0) if name in self._anew else -1
@@ -125,7 +133,13 @@ class Effect:
 def patience(plan: Plan) -> float:
     """Return how long the slowest of the programs may take by its own account, to stop and to become ready."""
     programs = [file.made for file in plan.candidate.files if file.made and not isinstance(file.made, ColonySpec)]
-    return max((one.stop.timeout + (one.ready.timeout if one.ready else 0.0) for one in programs), default=0.0)
+    return max((_patience(one) for one in programs), default=0.0)
+
+
+def _patience(program: Program) -> float:
+    if program.reload is not None:
+        return own_time(program, program.reload)
+    return program.stop.timeout + (program.ready.timeout if program.ready else 0.0)
 
 
 def _label(one: Instance) -> str:

@@ -13,7 +13,7 @@ from ncolony.cli.verb import DONE, JSON, Call, Verb, misused
 from ncolony.core.colonyspec import NAME as COLONY
 from ncolony.core.errors import ConfigError, Refused
 from ncolony.core.record import record
-from ncolony.core.steps import CHANGE, RESTART, SAME, START, STOP, Act, steps
+from ncolony.core.steps import CHANGE, RELOAD, RESTART, SAME, START, STOP, Act, steps
 from ncolony.directory.candidate import read_all
 
 TYPE_CHECKING = False
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MOST_NAMES = 1000  # in a request, and so many bytes of texts
 MOST_BYTES = 900_000
-COLORS = {START: GREEN, RESTART: YELLOW, CHANGE: "", STOP: RED, SAME: DIM}
+COLORS = {START: GREEN, RESTART: YELLOW, RELOAD: YELLOW, CHANGE: "", STOP: RED, SAME: DIM}
 
 
 @record

@@ -13,7 +13,7 @@ from ncolony.core.outcome import in_words
 from ncolony.core.probespec import NOTIFY, Signs
 from ncolony.core.program import PROCESS
 from ncolony.core.record import replace
-from ncolony.core.reloadkeys import ReloadRule
+from ncolony.core.reloadkeys import ReloadRule, own_time
 from ncolony.core.states import DOWN, Ended, Running
 
 TYPE_CHECKING = False
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from ncolony.core.events import Event
     from ncolony.core.program import Program
     from ncolony.core.snapshot import InstanceView
-
-PATIENCE = 60.0  # seconds that a reload may take to bring one process up, where no key says so
 
 
 def reload(world: World, call: Call) -> None:
@@ -44,7 +42,7 @@ def reload(world: World, call: Call) -> None:
     for program in programs:
         _ask(world, call, program, None if targets[program.name] is None else wanted[program.name])
     if wait is not None and call.wait is not None:
-        time = max((_own_time(program, _rule(call, program)) for program in programs), default=0.0)
+        time = max((own_time(program, _rule(call, program)) for program in programs), default=0.0)
         wait.begin(waits_at_most(call, time))
 
 
@@ -107,11 +105,3 @@ def _judge_signal(event: Event) -> str | None:
         given = event.given
         return in_words(given.status) if isinstance(given, Ended) else "was stopped meanwhile"
     return None
-
-
-def _own_time(program: Program, rule: ReloadRule) -> float:
-    """Return how long a reload may take by what its program says."""
-    ready = program.ready
-    up = rule.timeout or (PATIENCE if ready is None else ready.timeout if ready.after is None else ready.after)
-    rounds = 1 + -(-program.instances // rule.max_parallel)
-    return rounds * (program.stop.timeout + up + max(rule.min_healthy, rule.drain))

@@ -12,6 +12,10 @@ from __future__ import annotations
 from ncolony.core.readers import Key, Mismatch, Mismatches, a_duration, a_signal, at_least_one, fields, some_time
 from ncolony.core.record import record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ncolony.core.program import Program
+
 _TIME = 'a time: seconds, or a string like "500ms" or "1m30s"'
 
 
@@ -29,6 +33,17 @@ class ReloadRule:
     """The time from a new process's being ready to the stop signal of the next old one, where that is longer."""
     signal: int | None = None
     """What has a process read its configuration anew, where it can; None: it is replaced."""
+
+
+PATIENCE = 60.0  # seconds that a reload may take to bring one process up, where no key says so
+
+
+def own_time(program: Program, rule: ReloadRule) -> float:
+    """Return how long a reload may take by what its program says."""
+    ready = program.ready
+    up = rule.timeout or (PATIENCE if ready is None else ready.timeout if ready.after is None else ready.after)
+    rounds = 1 + -(-program.instances // rule.max_parallel)
+    return rounds * (program.stop.timeout + up + max(rule.min_healthy, rule.drain))
 
 
 RELOAD_KEYS = (

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ncolony.core.program import Program
 
-START, RESTART, CHANGE, STOP, SAME = "start", "restart", "change", "stop", "same"
+START, RESTART, RELOAD, CHANGE, STOP, SAME = "start", "restart", "reload", "change", "stop", "same"
 
 
 ADDED, CHANGED, REMOVED, NONE = "add", "change", "remove", "none"
@@ -36,8 +36,9 @@ class Step:
 
     name: str
     act: str
-    """``start``: it is new, and started; ``restart``: its processes are replaced; ``change``: it is described anew, and
-    no process is replaced; ``stop``: it is removed; ``same``: it goes on unchanged."""
+    """``start``: it is new, and started; ``restart``: its processes are replaced; ``reload``: so they are, without a
+    gap; ``change``: it is described anew, and no process is replaced; ``stop``: it is removed; ``same``: it goes on
+    unchanged."""
     keys: tuple[str, ...] = ()
     """Which keys differ; ``extras`` for keys of the author's own."""
     because: str = ""
@@ -65,7 +66,7 @@ def _step(act: Act, program: Program, before: Mapping[str, Step]) -> Step:
         return Step(name, START) if program.autostart else Step(name, CHANGE, note="new, and not started by itself")
     note = f"{program.instances} instances from now on" if "instances" in act.keys else ""
     if act.restart and act.up:
-        return Step(name, RESTART, act.keys, note=note)
+        return Step(name, RESTART if program.reload is None else RELOAD, act.keys, note=note)
     if act.up and (needed := _restarted(program, before)):
         return Step(name, RESTART, act.keys, needed, note)
     if act.act == NONE:
