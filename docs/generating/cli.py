@@ -52,6 +52,11 @@ def page(_root):
         table(["status", "meaning"], [[str(status), meaning] for status, meaning in STATUSES.items()]),
         "`ncolony health` ends with 0 or 1, as health checks of containers do; 130 is an end by Ctrl-C. Errors are one"
         " line on standard error, which says what to do.",
+        "## How it looks",
+        "![ncolony status](images/status.svg)",
+        "![ncolony why ledger](images/why.svg)",
+        "![ncolony top](images/top.svg)",
+        "`scripts/screenshots.py` makes these pictures, of a colony that runs.",
         "## Tables, colours, JSON",
         "On a terminal there are colours, unless `NO_COLOR` is set or `--color never` is given; letters that a terminal"
         " might obey are spelled out. `--json` prints, without colours:",

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -65,6 +66,23 @@ def test_a_missing_page_is_named(tmp_path):
     done = generate("--check", "--to", tmp_path)
     assert done.returncode == 1
     assert all(f"{tmp_path / page}: is missing" in done.stdout for page in GENERATED + SCHEMAS)
+
+
+def test_pictures_of_a_terminal_are_drawn_with_its_colours():
+    """Colours begin and end where the terminal says, over lines too; text is text, whatever is in it."""
+    spec = importlib.util.spec_from_file_location("screenshots", ROOT / "scripts" / "screenshots.py")
+    screenshots = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(screenshots)
+    drawn = screenshots.svg("$ a <b> & c\n\033[1mNAME\033[0m \033[31mbad\033[39m  \033[7mon\n\033[0mno\n$ \n")
+    root = ElementTree.fromstring(drawn)  # noqa: S314 - our own
+    texts = {one.text: one.attrib for one in root.iter("{http://www.w3.org/2000/svg}text")}
+    assert list(texts) == ["$ a <b> & c", "NAME", "bad", "on", "no"]
+    assert texts["NAME"]["font-weight"] == "bold"
+    assert texts["bad"]["fill"] == screenshots.COLORS[31]
+    assert texts["on"]["fill"] == screenshots.PAPER
+    assert "fill" not in texts["no"]
+    for picture in (ROOT / "docs" / "images").glob("*.svg"):
+        assert ElementTree.parse(picture).getroot().tag.endswith("svg")  # noqa: S314 - likewise
 
 
 @pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed here")
