@@ -50,8 +50,7 @@ VARIABLES = {
 
 def page(_root):
     """Return the page."""
-    supported = [key for key in keys.KEYS if key.read is not readers.not_yet]
-    later = [code(key.name) for key in keys.KEYS if key.read is readers.not_yet]
+    supported = keys.KEYS
     return join(
         "# Files, keys and messages",
         NOTE,
@@ -79,8 +78,6 @@ def page(_root):
         " `NCOLONY_CONFIG`. One that is within two letters of a key above is warned about. A change of it costs a"
         " `restart`, as the program has read the old text. `ncolony.beatcheck` and `ncolony.httpcheck` are read by"
         " [programs that look after programs](beats.md).",
-        "### Not supported yet",
-        f"Kept for keys to come. A file that has one of these is refused, never half obeyed: {', '.join(later)}.",
         *_colony(),
         "## What a process gets",
         "The supervisor's environment, or what `env_inherit` names of it; then `env`; then these:",

@@ -114,6 +114,9 @@ class Spawner(Protocol):
         None, that is known, and only Swept is told. ``scope``: as in a program's ``stop``, what of it is looked after.
         """
 
+    def variables(self, env_files: tuple[str, ...]) -> Mapping[str, str]:
+        """Return what files of variables hold. Raises OSFailure."""
+
     def put(self, pid: int, mark: str, data: bytes) -> None:
         """Write all of ``data``, at most 4096 bytes, to the standard input of a run's process, or nothing.
 

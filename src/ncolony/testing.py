@@ -20,6 +20,7 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ncolony.core.errors import OSFailure
 from ncolony.core.logspec import LogSpec
 from ncolony.core.program import GROUP
 from ncolony.core.states import Ended, Spawned, SpawnFailed, Swept
@@ -261,6 +262,8 @@ class FakeSpawner:
         self.acts = dict(acts or {})
         self.processes: list[FakeProcess] = []
         """All that were ever asked for, in order."""
+        self.env_files: dict[str, Mapping[str, str]] = {}
+        """What files of variables hold."""
         self.survivors: set[int] = set()
         """The pids of processes that an earlier supervisor left alive."""
 
@@ -276,6 +279,13 @@ class FakeSpawner:
         self.processes.append(process)
         process.begin(launch)
         return process
+
+    def variables(self, env_files: tuple[str, ...]) -> Mapping[str, str]:
+        """Return what files of variables hold that are none. Raises OSFailure for one that is not in ``env_files``."""
+        missing = [path for path in env_files if path not in self.env_files]
+        if missing:
+            raise OSFailure(f"cannot read its env_files {missing[0]!r}: there is no such file")
+        return {name: value for path in env_files for name, value in self.env_files[path].items()}
 
     def put(self, pid: int, mark: str, data: bytes) -> None:  # noqa: ARG002 - as the port has it
         """Have a process that lives read something. Raises OSError."""

@@ -292,14 +292,6 @@ def test_a_bad_value_is_refused_in_words_that_help(key: str, value: object, comp
     assert complaints(**{key: value}) == [complaint]
 
 
-@pytest.mark.parametrize("key", ["env_files"])
-@pytest.mark.parametrize("value", [None, {}, True, {"after": 1}])
-def test_a_key_whose_time_has_not_come_is_refused(key: str, value: object) -> None:
-    """A health check that is taken and never made is worse than none."""
-    (complaint,) = complaints(**{key: value})
-    assert complaint == f"{key}: found {json.dumps(value)}, wanted this key to be left out: it is not supported yet"
-
-
 def test_no_command_line_is_a_problem() -> None:
     """The one key that has to be there."""
     result = checked({})

@@ -85,6 +85,7 @@ def test_the_same_file_is_nothing_to_do() -> None:
         ("uid", 1000),
         ("gid", "www"),
         ("stdin", "pipe"),
+        ("env_files", ["/etc/web.env"]),
         ("cwd", "/srv"),
         ("umask", "077"),
         ("limits", {"nofile": 100}),
@@ -138,5 +139,5 @@ def test_every_supported_key_is_compared() -> None:
     supported = {key.name for key in KEYS if key.wanted != NOT_YET}
     tried = {"args", "env", "env_inherit", "uid", "gid", "cwd", "umask", "stop", "restart", "group", "instances"}
     more = {"autostart", "critical", "health", "limits", "log", "needs", "priority", "ready", "sockets"}
-    more |= {"reload", "schedule", "stdin"}
+    more |= {"env_files", "reload", "schedule", "stdin"}
     assert supported == tried | more

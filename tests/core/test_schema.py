@@ -99,6 +99,7 @@ GOOD: dict[str, list[object]] = {
     "uid": ["www-data", 33],
     "group": [["public"]],
     "stdin": ["pipe", "null"],
+    "env_files": [["/etc/web.env", "-/etc/more.env"], []],
     "cwd": ["/srv"],
     "umask": ["022"],
     "instances": [2],

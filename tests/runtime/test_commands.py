@@ -162,3 +162,24 @@ def test_an_observer_can_leave_again(stage):
     stage.supervisor.restart("web")
     stage.loop.settle()
     assert len(seen) == before
+
+
+def test_files_of_variables_are_read_at_each_start(stage):
+    """Over what is inherited, and under what the program's own file says."""
+    stage.spawner.env_files["/e"] = {"HOME": "/e", "A": "e", "B": "e"}
+    stage.apply(program(env_files=("/e",), env=(("A", "own"),)))
+    env = stage.process.launch.env
+    assert (env["HOME"], env["A"], env["B"]) == ("/e", "own", "e")
+    stage.spawner.env_files["/e"] = {"B": "new"}
+    stage.supervisor.restart("web")
+    stage.loop.settle()
+    assert stage.process.launch.env["B"] == "new"
+
+
+def test_a_file_of_variables_that_is_not_there_is_why_it_cannot_start(stage):
+    """And it is tried again, as after any failure."""
+    stage.apply(program(env_files=("/missing",)))
+    assert stage.state == "backoff"
+    stage.spawner.env_files["/missing"] = {}
+    stage.loop.advance(5)
+    assert stage.state == "running"

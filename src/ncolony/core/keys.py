@@ -19,6 +19,7 @@ from ncolony.core.readers import (
     arguments,
     at_least_one,
     ends,
+    env_files,
     environment,
     labels,
     names_of_variables,
@@ -122,6 +123,8 @@ KEYS = (
     Key("env", environment, "an object of strings", "{}", "Variables set for the program."),
     Key("env_inherit", names_of_variables, "a list of names of variables", "absent: the whole environment",
         "The variables that the program gets from the supervisor's own environment; those not set there are left out."),
+    Key("env_files", env_files, 'a list of absolute paths, one that may be missing with "-" before it', "[]",
+        "Files of lines NAME=VALUE, read at each start: later ones count over earlier ones, `env` over all of them."),
     Key("uid", an_id, "a user, by number or name", "the supervisor's", "The user to run as, with its groups."),
     Key("gid", an_id, "a group, by number or name", "the group of `uid`", "The group to run as."),
     Key("group", labels, "a list of labels", "[]", "Labels; RESTART-GROUP restarts all programs that carry one.",
@@ -158,7 +161,6 @@ KEYS = (
         "none: a change that needs new processes restarts all at once",
         "How new processes take over without a gap when the file changes, and on `ncolony reload`; see "
         "[reload.md](reload.md).", cost=NOTHING),
-    *not_yet_keys("env_files"),
     Key("ready", a_ready, WANTED_READY, "none: ready as soon as it is alive",
         "How it shows that it is ready; see [health.md](health.md).", cost=NOTHING),
     Key("health", a_health, WANTED_HEALTH, "none", "How it shows that it is well, and when it is replaced because it"

@@ -91,6 +91,8 @@ class Program:
     env: tuple[tuple[str, str], ...] = ()
     env_inherit: tuple[str, ...] | None = None
     """Names taken over from the supervisor's environment; None: all of it."""
+    env_files: tuple[str, ...] = ()
+    """Files with more variables, read at each start; one that begins with ``-`` may be missing."""
     uid: int | str | None = None
     gid: int | str | None = None
     labels: tuple[str, ...] = ()

@@ -144,6 +144,18 @@ def environment(value: object) -> tuple[tuple[str, str], ...]:
     )
 
 
+def env_files(value: object) -> tuple[str, ...]:
+    """Read a list of absolute paths, each with a dash before it where the file may be missing."""
+    return tuple(each(_a_path, value, "an absolute path"))
+
+
+def _a_path(value: object) -> str:
+    path = a_full_text(value)
+    if not path.removeprefix("-").startswith("/"):
+        raise Mismatch("an absolute path")
+    return path
+
+
 def a_count(value: object, least: int = 0, most: int = 2**31 - 1) -> int:
     """Read a whole number between the limits."""
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:

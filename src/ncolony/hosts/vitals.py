@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ncolony.core.errors import OSFailure
 from ncolony.core.launch import CHECK
 from ncolony.posix.commands import Commands
 from ncolony.posix.probes import Probes
@@ -19,7 +20,12 @@ def make(world: World) -> Vitals:
     """Make it, and have the supervisor ask it what processes are to get."""
 
     def surroundings(program: Program, number: int, run: int) -> dict[str, str]:
-        return environment(program, number, f"{world.colony}/{program.name}:{number}/{run}{CHECK}", world.inherit)
+        try:
+            read = world.spawner.variables(program.env_files) if program.env_files else None
+        except OSFailure:
+            read = None  # the program found them; a check does without
+        mark = f"{world.colony}/{program.name}:{number}/{run}{CHECK}"
+        return environment(program, number, mark, world.inherit, read)
 
     prober = Probes(world.loop, world.config, Commands(world.loop, world.spawner, surroundings))
     vitals = Vitals(

@@ -161,6 +161,12 @@ class PosixSpawner:
             gone(UNSEEN)
         return child
 
+    def variables(self, env_files: tuple[str, ...]) -> dict[str, str]:
+        """See ports.py."""
+        from ncolony.posix.envfiles import read
+
+        return read(env_files)
+
     def put(self, pid: int, mark: str, data: bytes) -> None:
         """See ports.py."""
         inlet.put(pid, mark, data)

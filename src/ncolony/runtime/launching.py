@@ -24,15 +24,20 @@ def inherited(environ: Mapping[str, str], config: str = "") -> dict[str, str]:
     return {**found, CONF_DIR: config} if config else found
 
 
-def environment(program: Program, number: int, mark: str, inherit: Mapping[str, str]) -> dict[str, str]:
+def environment(
+    program: Program, number: int, mark: str, inherit: Mapping[str, str], read: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Return the whole environment of one process.
 
-    ``inherit``: from :func:`inherited`; ``mark`` goes into NCOLONY_RUN and is like no other run's.
+    ``inherit``: from :func:`inherited`; ``read``: what its ``env_files`` hold; ``mark`` goes into NCOLONY_RUN and is
+    like no other run's.
     """
     if program.env_inherit is None:
         env = dict(inherit)
     else:
         env = {name: inherit[name] for name in program.env_inherit if name in inherit}
+    if read:
+        env.update(read)
     env.update(program.env)
     env["NCOLONY_CONFIG"] = program.text
     env["NCOLONY_NAME"] = program.name

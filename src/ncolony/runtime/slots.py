@@ -197,6 +197,7 @@ class Slots:
         place.born = self.loop.now()
         try:
             listening = self.listeners.open(program) if self.listeners is not None else ()
+            read = self.spawner.variables(program.env_files) if program.env_files else None
         except OSFailure as failure:
             self.feed(place, SpawnFailed(run, str(failure)))
             return
@@ -215,7 +216,7 @@ class Slots:
         launch = Launch(
             run=run,
             args=program.args,
-            env=environment(program, place.number, mark, self._inherit),
+            env=environment(program, place.number, mark, self._inherit, read),
             stdout=stdout,
             stderr=stderr,
             stdin=program.stdin == PIPE,
