@@ -134,18 +134,26 @@ def test_a_change_that_needs_no_new_process_reloads_nothing(stage):
 
 
 ACTS = {
-    "cannot be started": (Act(fails="no such file"), {}),
-    "ends at once": (Act(status=3, after=0.2), {}),
-    "ends before it is ready": (Act(status=3, after=0.2), {"ready": ReadyRule(after=0.5)}),
-    "is never ready": (Act(), {"ready": ReadyRule(by=Signs(NOTIFY), timeout=8.0)}),
-    "takes too long": (Act(), {"ready": ReadyRule(after=30.0), "reload": ReloadRule(timeout=10.0)}),
+    "cannot be started": (Act(fails="no such file"), {}, "cannot be started: no such file"),
+    "ends at once": (Act(status=3, after=0.2), {}, "exited with status 3"),
+    "ends before it is ready": (
+        Act(status=3, after=0.2),
+        {"ready": ReadyRule(after=0.5)},
+        "exited with status 3 before it was ready",
+    ),
+    "is never ready": (Act(), {"ready": ReadyRule(by=Signs(NOTIFY), timeout=8.0)}, "was not ready within 8 s"),
+    "takes too long": (
+        Act(),
+        {"ready": ReadyRule(after=30.0), "reload": ReloadRule(timeout=10.0)},
+        "was not ready within 10 s",
+    ),
 }
 
 
 @pytest.mark.parametrize("way", ACTS)
 def test_a_new_version_that_does_not_come_up_is_taken_back(stage, way):
     """The old processes never notice; what went wrong is told, and stands in the status until the file changes."""
-    act, more = ACTS[way]
+    act, more, words = ACTS[way]
     stage.spawner.acts[NEW] = act
     stage.begin(instances=2)
     old = list(stage.spawner.living)
@@ -154,7 +162,7 @@ def test_a_new_version_that_does_not_come_up_is_taken_back(stage, way):
     assert stage.spawner.living == old
     assert stage.fewest == 2
     (why,) = stage.ended
-    assert why.startswith("goes on as it was: web:3, new beside it, ")
+    assert why == f"goes on as it was: web:3, new beside it, {words}"
     assert stage.supervisor.about("web") == {"reload": {"under_way": False, "failed": why}}
     old[0].end(1)
     stage.loop.advance(10)

@@ -77,11 +77,15 @@ class Roll:
         self._surge = {number: place for number, place in self._surge.items() if place.leaving}
         for number in [number for number in self._surge if number not in wanted]:
             self._rolls.let_go(self._surge.pop(number), "another reload needs fewer")
-        for number in wanted:
-            self._surge[number] = self._rolls.surplus(self._program, number)
-        meaning = fingerprint(self._program)
-        runs = {number: place.instance.run + (place.meaning != meaning) for number, place in self._surge.items()}
-        self._try(runs, 0.0)
+        before = self._slots.hold()  # what becomes of them may be told at once, and has to be waited for
+        try:
+            for number in wanted:
+                self._surge[number] = self._rolls.surplus(self._program, number)
+            meaning = fingerprint(self._program)
+            runs = {number: place.instance.run + (place.meaning != meaning) for number, place in self._surge.items()}
+            self._try(runs, 0.0)
+        finally:
+            self._slots.release(before)
 
     def settle(self, surplus: Sequence[Place]) -> None:
         """Let go of ``surplus`` as soon as all others serve, or have had their time to."""
