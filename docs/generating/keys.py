@@ -3,7 +3,19 @@
 import json
 
 from generating.markdown import NOTE, block, code, complete, join, table
-from ncolony.core import colonyspec, keys, logkeys, names, needkeys, parse, probekeys, readers, reloadkeys, schedulekeys
+from ncolony.core import (
+    colonyspec,
+    hookkeys,
+    keys,
+    logkeys,
+    names,
+    needkeys,
+    parse,
+    probekeys,
+    readers,
+    reloadkeys,
+    schedulekeys,
+)
 from ncolony.core.check import check
 from ncolony.core.program import Defaults, Program
 from ncolony.directory import messages
@@ -175,6 +187,11 @@ def _colony():
     yield "Inside a group of `groups`:"
     rows = [[code(key.name), key.wanted, _default(key), key.meaning] for key in colonyspec.GROUP_KEYS]
     yield table(["key", "value", "default", "meaning"], rows)
+    yield "Inside one of `hooks`:"
+    rows = [[code(key.name), key.wanted, _default(key), key.meaning] for key in hookkeys.HOOK_KEYS]
+    yield table(["key", "value", "default", "meaning"], rows)
+    yield "A hook runs on these; [hooks.md](hooks.md) tells the rest."
+    yield table(["event", "what has happened"], [[code(name), words] for name, words in hookkeys.MEANINGS.items()])
 
 
 def _vitals():

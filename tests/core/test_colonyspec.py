@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ncolony.core.colonyspec import ONE_FOR_ALL, ONE_FOR_ONE, ColonySpec, GroupRule, check_colony
+from ncolony.core.hookkeys import MEANINGS
 
 
 def test_nothing_said_is_the_default() -> None:
@@ -26,6 +27,17 @@ def test_everything_said_is_held() -> None:
     ("value", "problems"),
     [
         ({"readers": []}, ["readers: found [], wanted a group of users, by number or name"]),
+        ({"hooks": 1}, ['hooks: found 1, wanted a list of objects, like [{"on": "fatal", "exec": ["page-somebody"]}]']),
+        (
+            {"hooks": [{"on": "fatl", "exec": []}, 5, {"exec": ["x"], "timeout": 0}]},
+            [
+                f'hooks[0].on: found "fatl", wanted one of {", ".join(MEANINGS)} (did you mean fatal?)',
+                "hooks[0].exec: found [], wanted a list of strings, the executable first",
+                'hooks[1]: found 5, wanted an object, like {"on": "fatal", "exec": ["page-somebody"]}',
+                f"hooks[2].on: found no such key, wanted one of {', '.join(MEANINGS)}, or a list of them",
+                'hooks[2].timeout: found 0, wanted a time above 0, like 10 or "1m"',
+            ],
+        ),
         ({"groups": []}, ['groups: found [], wanted an object by label, like {"web": {"strategy": "one_for_all"}}']),
         ({"groups": {"a\nb": 1}}, ['groups["a\\nb"]: found 1, wanted an object, like {"strategy": "one_for_all"}']),
         ({"groups": {"a": 1}}, ['groups.a: found 1, wanted an object, like {"strategy": "one_for_all"}']),

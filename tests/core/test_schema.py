@@ -258,6 +258,11 @@ def test_the_schema_and_the_checker_are_of_one_mind(value: dict[str, object]) ->
         ({"groups": {"web": "one_for_all"}}, False),
         ({"reader": "adm"}, False),
         ({"hooks": {}}, False),
+        ({"hooks": [{"on": "fatal", "exec": ["page"]}, {"on": ["ended"], "exec": ["a", ""], "programs": ["*"]}]}, True),
+        ({"hooks": [{"on": "fatal", "exec": ["page"], "timeout": "1m"}]}, True),
+        ({"hooks": [{"on": [], "exec": ["page"]}]}, False),
+        ({"hooks": [{"on": "fatal"}]}, False),
+        ({"hooks": [{"on": "fatal", "exec": ["page"], "timeout": 0}]}, False),
     ],
 )
 def test_the_schema_of_the_colony_agrees_too(value: dict[str, object], good: bool) -> None:

@@ -16,6 +16,10 @@ from ncolony.core.parse import Problem, shown
 from ncolony.core.readers import Key, Mismatch, Mismatches, a_duration, an_id, at_least_one, at_name, fields, one_of
 from ncolony.core.record import record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ncolony.core.hookkeys import HookRule
+
 NAME = ".colony"
 ONE_FOR_ONE, ONE_FOR_ALL, REST_FOR_ONE = "one_for_one", "one_for_all", "rest_for_one"
 
@@ -39,6 +43,7 @@ class ColonySpec:
     """The group of users who may ask, and change nothing."""
     groups: tuple[tuple[str, GroupRule], ...] = ()
     """By label, sorted."""
+    hooks: tuple[HookRule, ...] = ()
 
 
 GROUP_KEYS = (
@@ -68,12 +73,21 @@ def _groups(value: object) -> tuple[tuple[str, GroupRule], ...]:
     return tuple(made)
 
 
+def a_list_of_hooks(value: object) -> object:
+    """Read the hooks. What that takes is imported for the first colony that has any."""
+    from ncolony.core.hookkeys import a_list_of_hooks as read
+
+    return read(value)
+
+
 COLONY_KEYS = (
     Key("readers", an_id, "a group of users, by number or name", "nobody but root and the supervisor's own user",
         "Who may ask over the control socket; they may change nothing."),
     Key("groups", _groups, 'an object by label, like {"web": {"strategy": "one_for_all"}}', "{}",
         "What programs that carry a label do together.", inner=GROUP_KEYS),
-    *not_yet_keys("hooks", "metrics"),
+    Key("hooks", a_list_of_hooks, 'a list of objects, like [{"on": "fatal", "exec": ["page-somebody"]}]', "[]",
+        "Commands that run when something happens: see [hooks.md](hooks.md)."),
+    *not_yet_keys("metrics"),
 )  # fmt: skip
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 
-from ncolony.core.colonyspec import COLONY_KEYS, GROUP_KEYS
+from ncolony.core.colonyspec import COLONY_KEYS, GROUP_KEYS, a_list_of_hooks
+from ncolony.core.hookkeys import HOOK_KEYS, MAX_HOOKS, MEANINGS
 from ncolony.core.keys import KEYS, a_health, a_list_of_needs, a_log, a_ready, a_reload, a_schedule
 from ncolony.core.limits import IO_KEYS, MAX_CPU, ALimit, an_io_priority, cpus, microseconds, whole_seconds
 from ncolony.core.logkeys import CONSOLE_KEYS, FACILITIES, FILE_KEYS, MIN_AGE, MIN_SIZE, SYSLOG_KEYS
@@ -154,6 +155,8 @@ _ADDRESS = _matching(
     examples=["tcp://127.0.0.1:8080", "tcp6://[::]:80", "udp://0.0.0.0:53", "unix:///run/web.sock"],
 )
 _BY_NAME: Mapping[str, Schema] = {
+    "hook.on": _any({"enum": list(MEANINGS)}, _list({"enum": list(MEANINGS)}, minItems=1)),
+    "hook.programs": _list(_defined("fullText")),
     "file.file": {"type": "string", "pattern": _LOG_PATH},
     "file.max_bytes": _any({"const": 0}, _number(MIN_SIZE, MAX_SIZE, "integer"), _SIZE_TEXT),
     "file.max_age": _any(_number(MIN_AGE, MAX_SECONDS), _TIME_TEXT),
@@ -275,6 +278,10 @@ def _schedule() -> Schema:
     return _any(_PERIOD, _defined("fullText"), _one_way(SCHEDULE_KEYS, "schedule", ("every", "cron")))
 
 
+def _hooks() -> Schema:
+    return _list(_object(HOOK_KEYS, "hook", required=["on", "exec"]), maxItems=MAX_HOOKS)
+
+
 def _io() -> Schema:
     return _any(of(IO_KEYS[0], "io"), _object(IO_KEYS, "io", required=["class"]))
 
@@ -288,6 +295,7 @@ _WHOLE: Mapping[Callable[[object], object], Callable[[], Schema]] = {
     a_list_of_needs: _needs,
     a_schedule: _schedule,
     an_io_priority: _io,
+    a_list_of_hooks: _hooks,
 }
 
 

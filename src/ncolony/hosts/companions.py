@@ -89,12 +89,19 @@ def _schedules(world: World) -> Companion:
     return Schedules(world.loop, world.supervisor, world.say, clock, moments, world.colony)
 
 
+def _hooks(world: World) -> Companion:
+    from ncolony.hosts.hooks import make
+
+    return make(world)
+
+
 CONCERNS: tuple[Concern, ...] = (
     Concern("vitals", lambda program: program.ready is not None or program.health is not None, _vitals),
     Concern("needs", lambda program: bool(program.needs), _dependencies),
     Concern("schedules", lambda program: program.schedule is not None, _schedules),
     Concern("critical", lambda program: program.critical, _critical),
     Concern("groups", lambda _: False, _groups, lambda spec: bool(spec.groups)),
+    Concern("hooks", lambda _: False, _hooks, lambda spec: bool(spec.hooks)),
 )
 
 
