@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from ncolony.core.check import check
+from ncolony.core.colonyspec import check_colony
 from ncolony.core.parse import parse
 from ncolony.core.program import Defaults
 from ncolony.directory.messages import request
@@ -97,11 +98,13 @@ def test_manual_pages_are_good_roff():
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_json_examples_are_accepted(page):
-    """An example that is copied has to work: each is a program's file or a message."""
+    """An example that is copied has to work: each is a program's file, the colony's or a message."""
     for example in re.findall(r"^```json\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
         text, value = parse(example.encode())
         if "type" in value:
             request(example.encode())
+        elif "args" not in value:
+            assert not check_colony(value)[1]
         else:
             checked = check("example", text, value, Defaults())
             assert not checked.problems
