@@ -11,9 +11,10 @@ from bench import machine, report
 from bench.build import build
 from bench.contestants import CONTESTANTS, Tools
 from bench.errors import BenchError
+from bench.session import attempt, rotated, say, why_unable
 from bench.summary import Results, Trial
 from bench.supervisor import adopt_orphans
-from bench.trial import Pace, measure, warm_up
+from bench.trial import Pace
 
 OK, SOME_FAILED, UNUSABLE = 0, 1, 2
 
@@ -31,7 +32,7 @@ def main() -> int:
             facts = machine.facts(tools.python)
             results = _session(options, tools)
     except BenchError as error:
-        _say(str(error))
+        say(str(error))
         return UNUSABLE
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
@@ -45,42 +46,21 @@ def _session(options: argparse.Namespace, tools: Tools) -> Results:
     """Run all contestants in turns, so that what changes on the machine meanwhile falls on all of them."""
     results = Results([], [])
     able = [name for name in options.contestants if _able(name, options, tools, results)]
+    pace = Pace(options.idle, options.settle, options.timeout)
     for turn in range(options.repeat):
         results.passes_ms.append(machine.python_pass_ms(tools.python))
         for programs in options.programs:
-            for name in _rotated(able, turn):
+            for name in rotated(able, turn):
                 machine.await_quiet(options.quiet)
-                results.trials.append(_try(name, programs, options, tools))
+                results.trials.append(attempt(name, programs, tools, pace))
     return results
 
 
-def _rotated(names: list[str], by: int) -> list[str]:
-    """No contestant always runs after the same one."""
-    return [names[(place + by) % len(names)] for place in range(len(names))]
-
-
 def _able(name: str, options: argparse.Namespace, tools: Tools, results: Results) -> bool:
-    try:
-        warm_up(CONTESTANTS[name], tools, options.timeout)
-    except (BenchError, OSError) as error:
-        _say(f"cannot run {CONTESTANTS[name].title}: {error}")
-        results.trials.append(Trial(name, 1, None, str(error)))
-        return False
-    return True
-
-
-def _try(name: str, programs: int, options: argparse.Namespace, tools: Tools) -> Trial:
-    _say(f"{CONTESTANTS[name].title}, programs: {programs}")
-    try:
-        pace = Pace(options.idle, options.settle, options.timeout)
-        return Trial(name, programs, measure(CONTESTANTS[name], tools, programs, pace), "")
-    except (BenchError, OSError) as error:
-        _say(f"no figures: {error}")
-        return Trial(name, programs, None, str(error))
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"benchmark: {text}\n")
+    why = why_unable(name, tools, options.timeout)
+    if why:
+        results.trials.append(Trial(name, 1, None, why))
+    return not why
 
 
 def _parse() -> argparse.Namespace:

@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 YARDSTICK = "cloop"
 
@@ -16,6 +18,8 @@ class Tools:
     python: str
     child: Path
     cloop: Path
+    homes: Mapping[str, Path] = field(default_factory=dict)
+    """Where the executables of other people's supervisors are, by contestant."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,39 @@ class Job:
     place: Path
 
 
+class Client(NamedTuple):
+    """How a supervisor is asked with the commands that come with it; None where it has none for that."""
+
+    status: list[str] | None
+    """Shows how all programs stand."""
+    restart: Callable[[int], list[str]]
+    """Gives one program a new process."""
+
+
+class Ending(NamedTuple):
+    """How a supervisor is told to stop all programs and go, and how it may exit then."""
+
+    signal: signal.Signals
+    statuses: frozenset[int]
+
+
+BY_TERM = Ending(signal.SIGTERM, frozenset({0, -signal.SIGTERM, 128 + signal.SIGTERM}))
+"""A clean end: by itself, or (Twisted) by the same signal once all is done."""
+
+
 @dataclass(frozen=True)
 class Contestant:
     """A supervisor: prepare writes what it reads and returns its command."""
 
     title: str
     prepare: Callable[[Tools, Job], list[str]]
+    client: Callable[[Tools, Job], Client] | None = None
+    ending: Ending = BY_TERM
+
+
+def name_of(index: int) -> str:
+    """Return what a program is called, where programs have names."""
+    return f"program-{index:05}"
 
 
 def _cloop(tools: Tools, job: Job) -> list[str]:
@@ -43,7 +74,7 @@ def _cloop_pipes(tools: Tools, job: Job) -> list[str]:
     return [*_cloop(tools, job), "pipes"]
 
 
-def _colony(tools: Tools, job: Job) -> list[str]:
+def colony(tools: Tools, job: Job) -> list[str]:
     """Write an NColony directory; return the options that name it."""
     conf = job.place / "conf"
     messages = job.place / "messages"
@@ -51,23 +82,29 @@ def _colony(tools: Tools, job: Job) -> list[str]:
     messages.mkdir()
     for index in range(job.programs):
         args = [str(tools.child), str(job.records), str(index)]
-        (conf / f"program-{index:05}").write_text(json.dumps({"args": args}))
+        (conf / name_of(index)).write_text(json.dumps({"args": args}))
     return ["--config", str(conf), "--messages", str(messages)]
 
 
 def _ncolony(tools: Tools, job: Job) -> list[str]:
-    return [tools.python, "-m", "ncolony", "run", *_colony(tools, job)]
+    return [tools.python, "-m", "ncolony", "run", *colony(tools, job)]
 
 
 def _twisted(tools: Tools, job: Job) -> list[str]:
-    return [tools.python, "-m", "twisted", "ncolony", *_colony(tools, job)]
+    return [tools.python, "-m", "twisted", "ncolony", *colony(tools, job)]
+
+
+def _asked(tools: Tools, job: Job) -> Client:
+    """`ncolony status` and `ncolony restart`, whatever hosts the colony."""
+    ask = [tools.python, "-m", "ncolony", "-C", str(job.place)]
+    return Client([*ask, "status"], lambda index: [*ask, "restart", name_of(index)])
 
 
 CONTESTANTS: Mapping[str, Contestant] = {
     YARDSTICK: Contestant("C loop", _cloop),
     "cloop-pipes": Contestant("C loop with pipes", _cloop_pipes),
-    "ncolony": Contestant("ncolony run", _ncolony),
-    "twisted": Contestant("twisted ncolony", _twisted),
+    "ncolony": Contestant("ncolony run", _ncolony, _asked),
+    "twisted": Contestant("twisted ncolony", _twisted, _asked),
 }
 
 

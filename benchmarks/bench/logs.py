@@ -22,7 +22,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -81,13 +81,15 @@ class Job(NamedTuple):
 
 
 @contextmanager
-def started(command: list[str], **more: object) -> Iterator[subprocess.Popen[bytes]]:
+def started(
+    command: list[str], ending: signal.Signals = signal.SIGTERM, **more: object
+) -> Iterator[subprocess.Popen[bytes]]:
     """Start a process, and end it."""
     process = subprocess.Popen(command, **{"stdin": subprocess.DEVNULL, **more})
     try:
         yield process
     finally:
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(ending)
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:
@@ -188,7 +190,7 @@ CONTESTANTS: dict[str, Callable] = {
 }
 
 
-def measure(name: str, options: argparse.Namespace) -> Figures:
+def measure(name: str, options: argparse.Namespace, carriers: Mapping[str, Callable] = CONTESTANTS) -> Figures:
     """Run one contestant once."""
     with tempfile.TemporaryDirectory(prefix="ncolony-logs-", dir=options.directory) as folder:
         place = Path(folder)
@@ -198,7 +200,7 @@ def measure(name: str, options: argparse.Namespace) -> Figures:
         os.mkfifo(place / "gate")
         gate = os.open(place / "gate", os.O_RDWR)
         try:
-            with CONTESTANTS[name](job, options) as pids:
+            with carriers[name](job, options) as pids:
                 wait(lambda: all((place / f"ready.{number}").exists() for number in range(job.programs)), options)
                 time.sleep(0.5)  # what start-up costs is measured elsewhere
                 before, began = activity(pids).cpu_s, time.monotonic()

@@ -1,5 +1,6 @@
 """Where the figures come from: the machine, the interpreter, and how busy others keep them."""
 
+import contextlib
 import datetime as dt
 import json
 import os
@@ -16,6 +17,9 @@ from bench.errors import BenchError
 PASSES = 15
 BUSY_PERCENT = 15
 LOOK_S = 0.5
+DESCRIPTORS_EACH = 7  # ours needs five, and keeps a sixth of the limit in reserve
+PIDS_EACH = 2  # the program and, with s6 and runit, its supervisor
+SPARE = 500
 ASK = """
 import importlib.metadata as m, json, platform
 def version(name):
@@ -38,10 +42,34 @@ class BusyCpu:
         return 100 * (1 - (idle - self._idle) / max(total - self._total, 1))
 
 
-def raise_descriptor_limit() -> None:
-    """Let everything measured have as many descriptors as we may: the same for all, and three thousand are needed."""
+def raise_descriptor_limit(wanted: int = 0) -> None:
+    """Let everything measured have as many descriptors as we may, all alike; and as many as wanted if we may."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # only root may have more than the hard limit
+        if hard < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
+            return
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def descriptors_for(programs: int) -> int:
+    """Return how many descriptors a supervisor of so many may need, with pipes for the output of each."""
+    return DESCRIPTORS_EACH * programs + SPARE
+
+
+def why_too_many(programs: int) -> str:
+    """Return why so many programs cannot run here, or nothing."""
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    pids = int(Path("/proc/sys/kernel/pid_max").read_text())
+    processes, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    for name, there, needed in (
+        ("RLIMIT_NOFILE", descriptors, descriptors_for(programs)),
+        ("kernel.pid_max", pids, PIDS_EACH * programs + SPARE),
+        ("RLIMIT_NPROC", processes, PIDS_EACH * programs + SPARE),
+    ):
+        if there != resource.RLIM_INFINITY and there < needed:
+            return f"{name} is {there}, and {programs} programs need {needed}"
+    return ""
 
 
 def await_quiet(limit_s: float) -> None:

@@ -61,6 +61,11 @@ def descendants(pid: int) -> set[int]:
     return found
 
 
+def command(pid: int) -> str:
+    """Return a process's command line."""
+    return _read(PROC / str(pid) / "cmdline").replace("\0", " ")
+
+
 def _all_pids() -> Iterator[int]:
     return (int(entry.name) for entry in os.scandir(PROC) if entry.name.isdigit())
 

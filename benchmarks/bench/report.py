@@ -15,6 +15,11 @@ class Style(NamedTuple):
     unit: str
     decimals: int
 
+    @property
+    def heading(self) -> str:
+        """Return what stands above a column of it."""
+        return f"{self.title} {self.unit}".rstrip()
+
 
 STYLES: Mapping[str, Style] = {
     "first_child_ms": Style("first child", "ms", 1),
@@ -22,11 +27,14 @@ STYLES: Mapping[str, Style] = {
     "start_cpu_s": Style("CPU of that", "s", 3),
     "pss_mb": Style("PSS", "MB", 1),
     "rss_mb": Style("RSS", "MB", 1),
+    "processes": Style("processes", "", 0),
     "idle_cpu_percent": Style("idle CPU", "%", 3),
     "wakeups_per_s": Style("idle wake-ups", "/s", 1),
     "kill_one_ms": Style("kill one → restarted", "ms", 1),
     "kill_all_s": Style("kill all → all back", "s", 3),
     "kill_all_cpu_s": Style("CPU of that", "s", 3),
+    "status_ms": Style("status", "ms", 0),
+    "restart_ms": Style("restart one", "ms", 0),
     "stop_s": Style("stop", "s", 3),
     "others_cpu_percent": Style("others' CPU", "%", 0),
 }
@@ -63,7 +71,7 @@ def data(facts: Mapping[str, str], results: Results) -> dict[str, object]:
 
 
 def _figures(results: Results) -> str:
-    header = ["", "programs", *(f"{style.title} {style.unit}" for style in STYLES.values())]
+    header = ["", "programs", *(style.heading for style in STYLES.values())]
 
     def cells(row: Row) -> list[str]:
         return [_cell(results.spread(*row, figure), style.decimals) for figure, style in STYLES.items()]

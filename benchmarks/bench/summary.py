@@ -58,13 +58,18 @@ class Results:
 
     def spread(self, contestant: str, programs: int, figure: str) -> Spread | None:
         """Return a contestant's figure, or None if no run gave one."""
-        return _spread(asdict(each)[figure] for each in self._figures(contestant, programs))
+        found = (asdict(each)[figure] for each in self._figures(contestant, programs))
+        return _spread(value for value in found if value is not None)
 
     def ratio(self, contestant: str, programs: int, figure: str) -> Ratio | None:
         """Return the figure divided by its yardstick's of the same number of programs, or None if one is missing."""
         own = self.spread(contestant, programs, figure)
         base = self.passes() if BASE[figure] == EMPTY_PYTHON else self.spread(BASE[figure], programs, figure)
         return Ratio(own.median / base.median, own.least / base.least) if own and base else None
+
+    def runs(self, contestant: str, programs: int) -> int:
+        """Return how many runs gave figures."""
+        return len(self._figures(contestant, programs))
 
     def _figures(self, contestant: str, programs: int) -> list[Figures]:
         mine = (trial for trial in self.trials if (trial.contestant, trial.programs) == (contestant, programs))

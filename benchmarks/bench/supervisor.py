@@ -10,14 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 
 from bench import procfs
-from bench.contestants import environment
+from bench.contestants import BY_TERM, Client, Ending, environment
 from bench.errors import BenchError
 from bench.records import Awaited, Record, Records
 
 GLANCE_S = 0.002
 """How often the record file is looked at. What counts is the time in the record; this only costs CPU."""
-ENDED_BY_TERM = (0, -signal.SIGTERM, 128 + signal.SIGTERM)
-"""A clean end: by itself, or (Twisted) by the same signal once all is done."""
 TAIL = 600
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -25,9 +23,10 @@ PR_SET_CHILD_SUBREAPER = 36
 class Supervisor:
     """The process, the children it starts, and the end of both; use it in a with statement."""
 
-    def __init__(self, command: Sequence[str], records: Records, timeout: float) -> None:
+    def __init__(self, command: Sequence[str], records: Records, timeout: float, client: Client | None = None) -> None:
         """Start it; it runs, and its log is, where the records are."""
         self.records = records
+        self.client = client
         self._timeout = timeout
         self._log = records.path.with_name("log")
         with self._log.open("wb") as log:
@@ -54,9 +53,7 @@ class Supervisor:
         self._process.kill()
         self._process.wait()
         os.close(self._pidfd)
-        while left := _orphans():
-            _kill(left)
-            time.sleep(GLANCE_S)
+        end_orphans()
 
     def pids(self) -> set[int]:
         """Return the supervisor's own processes: it and all below it that are no children of the colony."""
@@ -83,21 +80,45 @@ class Supervisor:
         _kill(before.values())
         return now_ns, self.await_starts(before)
 
-    def stop(self) -> float:
-        """SIGTERM it; return how many seconds passed until it and all its children were gone."""
+    def asked(self, command: Sequence[str]) -> float:
+        """Run a command of its client to the end; return how many seconds it took, or fail if it failed."""
         begin = time.monotonic()
-        self._process.send_signal(signal.SIGTERM)
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            timeout=self._timeout,
+            check=False,
+        )
+        if done.returncode:
+            self._fail(f'"{" ".join(command[:6])}" exited with {done.returncode}: {done.stderr[-TAIL:]!r}')
+        return time.monotonic() - begin
+
+    def restarted(self, index: int, command: Sequence[str]) -> float:
+        """Have its client restart a program; return the seconds until the new process has noted its start."""
+        before = {index: self.records.latest[index].pid}
+        began_ns = time.monotonic_ns()
+        self.asked(command)
+        (start,) = self.await_starts(before)
+        return (start.at_ns - began_ns) / 1e9
+
+    def stop(self, ending: Ending = BY_TERM) -> float:
+        """Tell it to stop; return how many seconds passed until it and all its children were gone."""
+        begin = time.monotonic()
+        self._process.send_signal(ending.signal)
         if not select.select([self._pidfd], [], [], self._timeout)[0]:
-            self._fail(f"had not exited {self._timeout:g} s after SIGTERM")
+            self._fail(f"had not exited {self._timeout:g} s after {ending.signal.name}")
         status = self._process.wait()
         deadline = begin + self._timeout
         while left := _orphans():
             if time.monotonic() > deadline:
-                self._fail(f"left {len(left)} processes behind after SIGTERM")
+                self._fail(f"left {len(left)} processes behind after {ending.signal.name}")
             time.sleep(GLANCE_S)
         took = time.monotonic() - begin
-        if status not in ENDED_BY_TERM:
-            self._fail(f"exited with status {status} after SIGTERM")
+        if status not in ending.statuses:
+            self._fail(f"exited with status {status} after {ending.signal.name}")
         return took
 
     def _fail(self, what: str) -> None:
@@ -109,6 +130,13 @@ def adopt_orphans() -> None:
     """Become the parent of whatever loses its own below us: then nothing can be left behind, however deep it was."""
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         raise BenchError(f"cannot adopt orphans: {os.strerror(ctypes.get_errno())}")
+
+
+def end_orphans() -> None:
+    """End whatever is left below us. Only for when nothing else runs there."""
+    while left := _orphans():
+        _kill(left)
+        time.sleep(GLANCE_S)
 
 
 def _orphans() -> set[int]:

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench import machine, procfs
-from bench.contestants import Contestant, Job, Tools
+from bench.contestants import Contestant, Ending, Job, Tools
 from bench.records import Records
 from bench.supervisor import Supervisor
 
 LIVED_S = 1.5
 """NColony restarts at once what ran for a threshold of one second: no child is killed before it is past that."""
 KILLS = 5
+QUESTIONS = 3
 
 
 @dataclass(frozen=True)
@@ -28,22 +29,27 @@ class Figures:
     start_cpu_s: float
     pss_mb: float
     rss_mb: float
+    processes: int
     idle_cpu_percent: float
     wakeups_per_s: float
     kill_one_ms: float
     kill_all_s: float
     kill_all_cpu_s: float
+    status_ms: float | None
+    restart_ms: float | None
     stop_s: float
     others_cpu_percent: float
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How long things may take: the idle window, the pause before it, the limit of any one phase."""
+    """How long things may take: the idle window, the pause before it, the limit of any one phase; how often to kill."""
 
     idle_s: float
     settle_s: float
     timeout_s: float
+    kills: int = KILLS
+    questions: int = QUESTIONS
 
 
 class Idle(NamedTuple):
@@ -57,14 +63,15 @@ class Idle(NamedTuple):
 def measure(contestant: Contestant, tools: Tools, programs: int, pace: Pace) -> Figures:
     """Run the contestant with so many programs through all phases."""
     with running(contestant, tools, programs, pace.timeout_s) as supervisor:
-        return _phases(supervisor, programs, pace)
+        return _phases(supervisor, contestant.ending, programs, pace)
 
 
 def warm_up(contestant: Contestant, tools: Tools, timeout_s: float) -> None:
     """Run the contestant once with one program, so that bytecode and caches are there; fail if it cannot run at all."""
     with running(contestant, tools, 1, timeout_s) as supervisor:
         supervisor.await_starts({0: 0})
-        supervisor.stop()
+        time.sleep(LIVED_S)  # Circus does not hear a signal while it still looks at a start
+        supervisor.stop(contestant.ending)
 
 
 @contextmanager
@@ -73,33 +80,40 @@ def running(contestant: Contestant, tools: Tools, programs: int, timeout_s: floa
     with tempfile.TemporaryDirectory(prefix="ncolony-benchmark-") as name:
         place = Path(name)
         with closing(Records(place / "records")) as records:
-            command = contestant.prepare(tools, Job(programs, records.path, place))
-            with Supervisor(command, records, timeout_s) as supervisor:
+            job = Job(programs, records.path, place)
+            command = contestant.prepare(tools, job)
+            client = contestant.client(tools, job) if contestant.client else None
+            with Supervisor(command, records, timeout_s, client) as supervisor:
                 yield supervisor
 
 
-def _phases(supervisor: Supervisor, programs: int, pace: Pace) -> Figures:
+def _phases(supervisor: Supervisor, ending: Ending, programs: int, pace: Pace) -> Figures:
     starts = [record.at_ns for record in supervisor.await_starts(dict.fromkeys(range(programs), 0))]
     time.sleep(max(pace.settle_s, LIVED_S))
     pids = supervisor.pids()
     memory = procfs.memory(pids)
     start_cpu_s = procfs.activity(pids).cpu_s
     idle = _idle(supervisor, pace.idle_s)
-    kill_one_ms = statistics.median(kill_one(supervisor, turn * programs // KILLS) for turn in range(KILLS))
+    status_ms = _status(supervisor, pace.questions)
+    kill_one_ms = statistics.median(kill_one(supervisor, each) for each in _spread(programs, pace.kills))
     time.sleep(LIVED_S)
     kill_all_s, kill_all_cpu_s = _kill_all(supervisor, programs)
+    restart_ms = _restart(supervisor, programs, pace.questions)
     return Figures(
         first_child_ms=(min(starts) - supervisor.started_ns) / 1e6,
         all_started_s=(max(starts) - supervisor.started_ns) / 1e9,
         start_cpu_s=start_cpu_s,
         pss_mb=memory.pss_mb,
         rss_mb=memory.rss_mb,
+        processes=len(pids),
         idle_cpu_percent=idle.cpu_percent,
         wakeups_per_s=idle.wakeups_per_s,
         kill_one_ms=kill_one_ms,
         kill_all_s=kill_all_s,
         kill_all_cpu_s=kill_all_cpu_s,
-        stop_s=supervisor.stop(),
+        status_ms=status_ms,
+        restart_ms=restart_ms,
+        stop_s=supervisor.stop(ending),
         others_cpu_percent=idle.others_cpu_percent,
     )
 
@@ -117,10 +131,40 @@ def _idle(supervisor: Supervisor, window_s: float) -> Idle:
     return Idle((after.cpu_s - before.cpu_s) / window_s * 100, (after.switches - before.switches) / window_s, others)
 
 
-def kill_one(supervisor: Supervisor, index: int) -> float:
-    """Return the milliseconds from the SIGKILL of one child to the start of its replacement."""
+def _status(supervisor: Supervisor, times: int) -> float | None:
+    """Return the milliseconds that its own client takes to show all programs, or None where it has no such command."""
+    client = supervisor.client
+    if client is None or client.status is None:
+        return None
+    return statistics.median(supervisor.asked(client.status) for _ in range(times)) * 1000
+
+
+def _restart(supervisor: Supervisor, programs: int, count: int) -> float | None:
+    """Return the milliseconds from the start of its own client to that of the one program it restarts."""
+    if supervisor.client is None:
+        return None
+    times = []
+    for index in _spread(programs, count):
+        _ripen(supervisor, index)
+        times.append(supervisor.restarted(index, supervisor.client.restart(index)))
+    time.sleep(LIVED_S)  # as in warm_up
+    return statistics.median(times) * 1000
+
+
+def _spread(programs: int, count: int) -> list[int]:
+    """Return the indices of so many programs, from all over."""
+    return [turn * programs // count for turn in range(count)]
+
+
+def _ripen(supervisor: Supervisor, index: int) -> None:
+    """Wait until a child has lived so long that its end is no crash to anybody."""
     ripe_ns = supervisor.records.latest[index].at_ns + int(LIVED_S * 1e9)
     time.sleep(max(0.0, (ripe_ns - time.monotonic_ns()) / 1e9))
+
+
+def kill_one(supervisor: Supervisor, index: int) -> float:
+    """Return the milliseconds from the SIGKILL of one child to the start of its replacement."""
+    _ripen(supervisor, index)
     killed_ns, (start,) = supervisor.kill_children([index])
     return (start.at_ns - killed_ns) / 1e6
 
