@@ -4,6 +4,7 @@ import pytest
 
 from ncolony.core.program import Need, Program
 from ncolony.core.reloadkeys import ReloadRule
+from ncolony.core.schedule import Schedule
 from ncolony.core.steps import ADDED, CHANGED, NONE, REMOVED, Act, steps
 
 
@@ -39,6 +40,14 @@ def test_needed_programs_come_first_and_removals_last():
         (Act("web", CHANGED, 1), {}, "change", "the text alone"),
         (Act("web", CHANGED, 1, ("instances",)), {"instances": 3}, "change", "3 instances from now on"),
         (Act("web", NONE, 1), {}, "same", ""),
+        (Act("web", ADDED), {"schedule": Schedule(every=60.0)}, "start", "runs when its time comes"),
+        (
+            Act("web", CHANGED, 1, ("args",), restart=True),
+            {"schedule": Schedule(every=60.0)},
+            "change",
+            "runs when its time comes",
+        ),
+        (Act("web", NONE, 1), {"schedule": Schedule(every=60.0)}, "same", ""),
     ],
 )
 def test_what_becomes_of_one(act, more, step, note):

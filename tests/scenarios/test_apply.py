@@ -201,10 +201,13 @@ def test_without_waiting_the_answer_comes_at_once(colony, candidate):
     colony.conf("web", {"args": SLEEP})
     (pid,) = running(colony, "web").values()
     candidate("web", {"args": OTHER})
+    candidate("nightly", {"args": SLEEP, "schedule": "30 2 * * *"})
     lines = said(colony, "apply", "next", "--no-wait")
     assert lines[0].startswith("plan ")
     assert "running" not in "".join(lines)
     colony.pid_of("web", other_than=pid)
+    candidate("nightly", {"args": OTHER, "schedule": "30 2 * * *"})
+    assert any("runs when its time comes" in line for line in said(colony, "apply", "next"))
 
 
 @on_native

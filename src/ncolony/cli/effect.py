@@ -36,6 +36,7 @@ class Effect:
         self._runs = {(one["name"], one["number"]): int(one["run"]) for one in before}
         self._described = set(plan.described) | ({COLONY} if plan.colony != "same" else set())
         moved = {step.name: step for step in plan.steps if step.act not in {SAME, STOP}
+                 and self._programs[step.name].schedule is None
                  and (step.act != CHANGE or "instances" in step.keys)}  # fmt: skip
         self._pending = [name for name, step in moved.items() if not step.because]
         self._along = [name for name, step in moved.items() if step.because]

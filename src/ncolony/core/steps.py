@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 START, RESTART, RELOAD, CHANGE, STOP, SAME = "start", "restart", "reload", "change", "stop", "same"
 
 
+AT_ITS_TIME = "runs when its time comes"
 ADDED, CHANGED, REMOVED, NONE = "add", "change", "remove", "none"
 
 
@@ -63,22 +64,36 @@ def steps(acts: Sequence[Act], wanted: Mapping[str, Program]) -> tuple[Step, ...
 def _step(act: Act, program: Program, before: Mapping[str, Step]) -> Step:
     name = program.name
     if act.act == ADDED:
-        return Step(name, START) if program.autostart else Step(name, CHANGE, note="new, and not started by itself")
-    note = f"{program.instances} instances from now on" if "instances" in act.keys else ""
-    if act.restart and act.up:
-        return Step(name, RESTART if program.reload is None else RELOAD, act.keys, note=note)
-    if act.up and (needed := _restarted(program, before)):
-        return Step(name, RESTART, act.keys, needed, note)
+        return _added(program)
+    if act.up and not act.restart and (needed := _restarted(program, before)):
+        return Step(name, RESTART, act.keys, needed, _note(act, program))
     if act.act == NONE:
         return Step(name, SAME)
-    if not act.keys:
-        return Step(name, CHANGE, note="the text alone")
-    return Step(name, CHANGE, act.keys, note=note or ("" if act.up else "it is stopped, and stays so"))
+    what = CHANGE
+    if act.restart and act.up and program.schedule is None:
+        what = RESTART if program.reload is None else RELOAD
+    return Step(name, what, act.keys, note=_note(act, program))
+
+
+def _added(program: Program) -> Step:
+    if not program.autostart:
+        return Step(program.name, CHANGE, note="new, and not started by itself")
+    return Step(program.name, START, note="" if program.schedule is None else AT_ITS_TIME)
+
+
+def _note(act: Act, program: Program) -> str:
+    if "instances" in act.keys:
+        return f"{program.instances} instances from now on"
+    if act.act == CHANGED and not act.keys:
+        return "the text alone"
+    if program.schedule is not None:
+        return AT_ITS_TIME
+    return "" if act.up else "it is stopped, and stays so"
 
 
 def _restarted(program: Program, before: Mapping[str, Step]) -> str:
     """Return a program that it needs, is to be restarted and takes it along; empty: there is none."""
-    for need in program.needs:
+    for need in program.needs if program.schedule is None else ():
         step = before.get(need.program)
         if need.on_loss != IGNORE and need.condition != DONE and step is not None and step.act == RESTART:
             return need.program
