@@ -88,6 +88,8 @@ def test_sunday_has_two_numbers() -> None:
         ("0 0 * * monday", '"monday" as the day of the week of', "a day of the week from 0 to 7 or sun to sat"),
         ("0 0 * * fri-mon", '"fri-mon" as the day of the week of', "a range from the lower to the higher"),
         ("5/15 * * * *", '"5/15" as the minute of', "a step after a range or *, like 5-59/15"),
+        ("\x15/15 * * * *", '"\\u0015/15" as the minute of', "a minute from 0 to 59"),
+        ("5/150 * * * *", '"5/150" as the minute of', "a step from 1 to 59"),
         ("*/0 * * * *", '"*/0" as the minute of', "a step from 1 to 59"),
         ("0 0 L * *", '"L" as the day of the month of', "a day of the month from 1 to 31"),
         ("1,,2 * * * *", '"" as the minute of', "a minute from 0 to 59"),

@@ -124,7 +124,8 @@ def _values(field: Field, word: str, text: str) -> set[int]:
         if span == "*":
             first, last = field.least, field.most
         elif slash and not dash:
-            wanted = f"a step after a range or *, like {span or '*'}-{field.most}/{step}"
+            first = _number(field, low, part, text)
+            wanted = f"a step after a range or *, like {first}-{field.most}/{_step(field, step, part, text)}"
             raise _wrong(field, part, text, wanted)
         else:
             first = _number(field, low, part, text)
