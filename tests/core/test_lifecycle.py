@@ -11,6 +11,7 @@ import pytest
 from ncolony.core.errors import ImpossibleInput
 from ncolony.core.lifecycle import TABLE, Moment, impossible, is_stale, step
 from ncolony.core.program import TEMPORARY, TRANSIENT, Need, Program, ReadyRule, RestartPolicy, StopPolicy
+from ncolony.core.schedule import Schedule
 from ncolony.core.states import (
     DOWN,
     INPUTS,
@@ -26,6 +27,7 @@ from ncolony.core.states import (
     Instance,
     Killing,
     Outdated,
+    Overdue,
     Ready,
     Refuse,
     Restart,
@@ -61,9 +63,10 @@ def program(  # what a test is about stands in its call
     stop: StopPolicy = StopPolicy(),  # noqa: B008 (frozen)
     ready: ReadyRule | None = None,
     needs: tuple[Need, ...] = (),
+    schedule: Schedule | None = None,
 ) -> Program:
     """Return a program like most, but for what is given."""
-    return Program(name="web", args=("web",), restart=restart, stop=stop, ready=ready, needs=needs)
+    return Program("web", ("web",), restart=restart, stop=stop, ready=ready, needs=needs, schedule=schedule)
 
 
 class Life:
@@ -820,6 +823,58 @@ def test_outdated_means_nothing_where_nothing_runs_or_it_ends_anyway(state: Stat
     before = life.instance
     assert life.give(Outdated(1, "db is not ready")) == ()
     assert life.instance == before
+
+
+# Schedules ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [0, None])
+def test_a_run_that_ends_well_waits_for_its_next_time(status: int | None) -> None:
+    """However short it was; an end that nobody saw is no reason to do a job twice."""
+    life = Life(program(schedule=Schedule(every=60.0, retries=3)))
+    assert life.give(Start()) == (Await(),)
+    life.give(Unblocked(0))
+    life.be_born()
+    assert life.give(Ended(1, status), at=0.1) == (Await(),)
+    assert life.instance == Instance(Waiting(0.1), UP, 0, 1)
+
+
+def test_failures_are_retried_and_then_forgotten() -> None:
+    """It waits with nothing held against it, and is never given up."""
+    life = Life(program(RestartPolicy(min_delay=1.0), schedule=Schedule(every=60.0, retries=2)))
+    life.give(Start())
+    for attempt, deadline in ((1, 1.0), (2, 3.0)):
+        life.give(Unblocked(life.instance.run))
+        life.be_born()
+        assert life.end() == ()
+        assert (life.state, life.instance.attempt) == (Backoff(deadline), attempt)
+        life.now = deadline
+        assert life.wake() == (Await(),)
+    life.give(Unblocked(life.instance.run))
+    life.fail_to_spawn()
+    assert life.instance == Instance(Waiting(3.0), UP, 0, 3)
+
+
+@pytest.mark.parametrize(("grace", "deadline"), [(None, 35.0), (0.5, 30.5)])
+def test_a_run_that_is_overdue_has_failed(grace: float | None, deadline: float) -> None:
+    """It gets the stop signal, and its own grace where it has one."""
+    life = Life(program(schedule=Schedule(every=60.0, timeout=30.0, grace=grace, retries=1)))
+    life.give(Start())
+    life.give(Unblocked(0))
+    life.be_born()
+    assert life.give(Overdue(1, "too long"), at=30.0) == TERM
+    assert life.state == Stopping(100, deadline)
+    assert life.end(-SIGTERM) == ()
+    assert life.instance == Instance(Backoff(31.0), UP, 1, 1)
+
+
+@pytest.mark.parametrize("command", [Start(), Restart()])
+def test_what_waits_for_its_time_is_wanted_now_by_whoever_starts_it(command: Input) -> None:
+    """It asks again whether it may; what waits for its needs alone has asked already."""
+    life = Life(program(schedule=Schedule(every=60.0)))
+    life.give(Start())
+    assert life.give(command, at=5.0) == (Await(),)
+    assert life.instance == Instance(Waiting(5.0), UP, 0, 0)
 
 
 # Budgets --------------------------------------------------------------------------------------------------------------

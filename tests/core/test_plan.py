@@ -141,3 +141,12 @@ def test_every_supported_key_is_compared() -> None:
     more = {"autostart", "critical", "health", "limits", "log", "needs", "priority", "ready", "sockets"}
     more |= {"env_files", "reload", "schedule", "stdin"}
     assert supported == tried | more
+
+
+def test_what_has_a_schedule_is_described_anew_and_never_restarted() -> None:
+    """Its next run is as described; one that loses its schedule is replaced like any other."""
+    before = program(schedule="1h")
+    after = program(schedule="1h", args=["new"])
+    assert plan({"web": before}, {"web": after}) == (Change(after, ("args",), restart=False),)
+    always = program(args=["new"])
+    assert plan({"web": before}, {"web": always}) == (Change(always, ("args", "schedule"), restart=True),)

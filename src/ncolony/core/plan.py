@@ -63,7 +63,9 @@ def plan(current: Mapping[str, Program], wanted: Mapping[str, Program | None]) -
             rest.append(Add(program))
         elif before != program:
             fields = differing(before, program)
-            rest.append(Change(program, fields, any(_COSTS[key] == RESTART for key in fields)))
+            # What has a schedule is new at its next run; nobody cuts one short, or begins one, for a change.
+            restart = program.schedule is None and any(_COSTS[key] == RESTART for key in fields)
+            rest.append(Change(program, fields, restart))
     rest.sort(key=_priority)
     return (*removed, *rest)
 

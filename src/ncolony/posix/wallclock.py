@@ -93,7 +93,7 @@ def offset_of(zone: str) -> Callable[[float], int]:
         return lambda moment: localtime(moment).tm_gmtoff
     if zone == "UTC":
         return lambda _: 0
-    # 2 MB; only for those who name a zone.
+    # Only for those who name a zone.
     from datetime import datetime
     from zoneinfo import ZoneInfo
 

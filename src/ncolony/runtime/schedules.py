@@ -30,6 +30,7 @@ from ncolony.core.states import (
     Stopped,
     Waiting,
 )
+from ncolony.runtime.job import Job
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,9 +38,9 @@ if TYPE_CHECKING:
 
     from ncolony.core.events import Event, InstanceChanged, InstanceTakenOver, ProgramsChanged
     from ncolony.core.program import Program
-    from ncolony.core.schedule import Offset, Schedule
+    from ncolony.core.schedule import Schedule
     from ncolony.core.snapshot import InstanceView
-    from ncolony.ports import Loop, Moments, Timer, WallClock
+    from ncolony.ports import Loop, Moments, WallClock
     from ncolony.runtime.supervisor import Supervisor
 
     Slot = tuple[str, int]
@@ -47,40 +48,6 @@ if TYPE_CHECKING:
 NEW = "it has a schedule now"
 TOO_LONG = "its run took longer than {:g} s"
 AGAIN = "its time has come again"
-
-
-class Job:
-    """One slot on its schedule."""
-
-    __slots__ = ("due", "last", "limit", "missed", "next", "offset", "put_off", "rule", "skipped", "timer", "wrong")
-
-    def __init__(self, rule: Schedule, put_off: float) -> None:
-        """Begin with nothing due."""
-        self.rule = rule
-        self.put_off = put_off
-        """By how much all its moments are put off."""
-        self.due = False
-        """A run may begin: the gate is open."""
-        self.next: float | None = None
-        """When the next moment comes, on the wall clock for a cron line, else on the loop's; None: nobody can tell."""
-        self.last: float | None = None
-        """When the latest run began, on the wall clock, as far as it is known."""
-        self.missed = 0
-        """Moments that went by without anybody to see them."""
-        self.skipped = 0
-        """Moments in a row that found the last run still going on."""
-        self.offset: Offset | None = None
-        self.wrong = ""
-        """Why nobody can tell when it is to run."""
-        self.timer: Timer | None = None
-        self.limit: Timer | None = None
-
-    def cancel(self) -> None:
-        """Call nobody any more."""
-        for timer in (self.timer, self.limit):
-            if timer is not None:
-                timer.cancel()
-        self.timer = self.limit = None
 
 
 class Schedules:

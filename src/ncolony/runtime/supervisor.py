@@ -308,13 +308,12 @@ class Supervisor:
 
     def _change(self, act: Change) -> None:
         program = act.program
-        renewed = act.restart and program.schedule is None  # else its next run is the first as described
         self._programs[program.name] = program
-        self._slots.tell(events.ProgramsChanged(events.PROGRAM_CHANGED, program.name, program, act.fields, renewed))
+        self._slots.tell(events.ProgramsChanged(events.PROGRAM_CHANGED, program.name, program, act.fields, act.restart))
         why = f"{', '.join(act.fields)} changed"
         mixed = self._rolls is not None and self._rolls.concerns(program.name)
         places = [place for place in self._places_of(program.name) if not place.leaving]
-        if program.reload is not None and (mixed or renewed):
+        if program.reload is not None and (mixed or act.restart):
             self._rolling().describe(program, places, why)
         else:
             if mixed:
@@ -322,7 +321,7 @@ class Supervisor:
             for place in places:
                 self._describe(place, program)
                 new = mixed and place.meaning == fingerprint(program)
-                if (renewed or mixed) and not new and place.instance.want == UP:
+                if (act.restart or mixed) and not new and place.instance.want == UP:
                     self._slots.feed(place, Restart(why))
         self._fill(program)
 
