@@ -65,6 +65,8 @@ def test_help_and_version():
     for text in (wanted.stdout, missing.stderr):
         assert "\n  run " in text
         assert "\n  ctl " in text
+    assert ncolony_process("help").stdout == wanted.stdout
+    assert ncolony_process("help", "stop").stdout == ncolony_process("stop", "--help").stdout
 
 
 def test_output_that_nobody_reads_to_its_end_is_no_error_to_talk_about(places):

@@ -131,6 +131,11 @@ def _upgrade(call: Call) -> int:
         colony.ask("upgrade", **waiting(call))
         if call.has("--no-wait"):
             return DONE
+        if before["host"] == "reactor":
+            call.tell(
+                "this supervisor runs inside Twisted and ends; every program goes on. Start the next one as this was"
+            )
+            return DONE
         colony.reconnect()
         after = colony.hello
     print(f"{after['ncolony']} has taken over from {before['ncolony']}, pid {after['pid']}; every program goes on")

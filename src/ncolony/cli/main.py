@@ -1,7 +1,7 @@
 """The command ``ncolony``: find the verb, import what serves it, and turn its number into an exit status.
 
-Exit statuses: 0 done, 1 failed, 2 a command line or a file that cannot be used, 4 no such program. This module knows
-nothing of what verbs do, and imports next to nothing: it is part of every command's time.
+verb.py has the exit statuses. This module knows nothing of what verbs do, and imports next to nothing: it is part of
+every command's time.
 """
 
 from __future__ import annotations
@@ -49,11 +49,10 @@ def main(argv: list[str]) -> int:
     verb = argv[0] if argv else ""
     if verb in VERBS:
         return VERBS[verb][0](argv[1:])
-    if verb in {"--help", "-h", "help"}:
-        print(_help())
-        return DONE
-    if verb == "--version":
-        print(f"ncolony {__version__}")
+    if verb == "help" and argv[1:]:
+        return main([argv[1], "--help"])
+    if verb in {"--help", "-h", "help", "--version"}:
+        print(f"ncolony {__version__}" if verb == "--version" else _help())
         return DONE
     from ncolony.cli import catalog
 
@@ -114,7 +113,8 @@ def _help() -> str:
 
     abouts = {name: about for name, (_, about) in VERBS.items()}
     abouts |= {name: catalog.verb(name).about for name in catalog.VERBS}
-    verbs = "\n".join(f"  {verb:<10}{about}" for verb, about in abouts.items())
+    size = max(map(len, abouts)) + 2
+    verbs = "\n".join(f"  {verb:<{size}}{about}" for verb, about in abouts.items())
     return (
         f"usage: ncolony [-C DIR] VERB ...\n\n{verbs}\n\n"
         "  -C DIR     the colony, a directory with conf/ and messages/ in it; else the one in $NCOLONY_COLONY,\n"
