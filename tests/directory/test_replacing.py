@@ -11,6 +11,7 @@ import pytest
 
 from ncolony.core.errors import ConfigError, OSFailure, Refused
 from ncolony.directory.replacing import Replacement
+from tests.cli.places import NOBODY, unprivileged
 
 BEFORE = {"keep": b"k", "change": b"old", "gone": b"g"}
 AFTER = {"keep": b"k", "change": b"new", "added": b"a"}
@@ -97,6 +98,30 @@ def test_a_file_that_somebody_else_changed_is_not_overwritten(folder):
             made.carry_out(BEFORE, AFTER)
         assert content(folder) == there
         path.unlink(missing_ok=True) if before is None else path.write_bytes(before)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_the_system_refuses_in_the_middle_is_undone(folder):
+    """The last file is somebody else's in a sticky directory: the renames before it are taken back."""
+    folder.chmod(0o1777)
+    for parent in folder.parents[:3]:
+        parent.chmod(parent.stat().st_mode | 0o011)
+    for name in ("keep", "change"):
+        os.chown(folder / name, NOBODY, NOBODY)
+    with unprivileged(), replacement(folder) as made, pytest.raises(ConfigError, match="not permitted; everything is"):
+        made.carry_out(BEFORE, AFTER)
+    assert content(folder) == BEFORE
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else for a while")
+def test_who_may_not_write_there_is_told(folder):
+    """Before anything is done."""
+    for parent in folder.parents[:3]:
+        parent.chmod(parent.stat().st_mode | 0o011)
+    folder.chmod(0o755)
+    with unprivileged(), replacement(folder) as made, pytest.raises(ConfigError, match="denied; everything is as it"):
+        made.carry_out(BEFORE, AFTER)
+    assert content(folder) == BEFORE
 
 
 def test_two_at_a_time_are_refused(folder, nothing_left):

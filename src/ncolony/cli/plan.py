@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from ncolony.cli.check import ERROR, findings, line, read_candidate
 from ncolony.cli.place import connect, place_of
-from ncolony.cli.tables import COLOR, DIM, GREEN, RED, YELLOW, table, wants_color
+from ncolony.cli.tables import COLOR, DIM, GREEN, RED, YELLOW, printable, table, wants_color
 from ncolony.cli.verb import DONE, JSON, Call, Verb, misused
 from ncolony.core.colonyspec import NAME as COLONY
 from ncolony.core.errors import ConfigError, Refused
@@ -150,7 +150,7 @@ def _parts(texts: Mapping[str, str | None]) -> Iterator[dict[str, str | None]]:
 def shown(plan: Plan, *, color: bool) -> str:
     """Return a plan for people."""
     changes = [one for one in plan.steps if one.act != SAME]
-    lines = [f"plan {plan.identity}: {plan.folder} for {plan.config}"]
+    lines = [printable(f"plan {plan.identity}: {plan.folder} for {plan.config}")]
     if changes:
         rows = [[one.act, one.name, _why(one)] for one in changes]
         lines += [
