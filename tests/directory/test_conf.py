@@ -108,9 +108,9 @@ BAD = {
         write('{"args": 1, "uid": -1}'),
         "args: found 1, wanted a list of strings, the executable first; uid",
     ),
-    "not supported yet": (
-        write('{"args": ["x"], "env_files": []}'),
-        "env_files: found [], wanted this key to be left out",
+    "a relative path": (
+        write('{"args": ["x"], "env_files": ["env"]}'),
+        'env_files[0]: found "env", wanted an absolute path',
     ),
     "a key twice": (write('{"args": ["x"], "args": ["y"]}'), 'found the key "args" twice'),
     "not UTF-8": (write(b'{"args": ["\xff"]}'), "bytes that are not UTF-8"),

@@ -1,6 +1,6 @@
-"""The supervisor: what doors and clients ask for, and the programs that are described.
+"""The supervisor: what doors, clients and companions ask of a colony.
 
-What happens in the slots of programs is in slots.py; what an earlier supervisor left is taken over here.
+Who is described and what was taken over is in roster.py, what happens in the places of programs in slots.py.
 """
 
 from __future__ import annotations
@@ -9,15 +9,12 @@ from errno import EAGAIN
 
 from ncolony.core import events
 from ncolony.core.errors import NoSuch, Refused
-from ncolony.core.kept import fingerprint
-from ncolony.core.names import nearest
 from ncolony.core.plan import Add, Change, plan
 from ncolony.core.program import PIPE
-from ncolony.core.record import replace
 from ncolony.core.snapshot import view
-from ncolony.core.states import DOWN, UP, Restart, Running, Start, Stop, Sweeping, Waiting, pid_of
+from ncolony.core.states import UP, Restart, Start, Stop, Waiting, pid_of
 from ncolony.runtime import stopping
-from ncolony.runtime.place import Place
+from ncolony.runtime.roster import Roster
 from ncolony.runtime.slots import Slots
 
 TYPE_CHECKING = False
@@ -26,13 +23,11 @@ if TYPE_CHECKING:
 
     from ncolony.core.colonyspec import ColonySpec
     from ncolony.core.kept import Kept
-    from ncolony.core.plan import Remove
     from ncolony.core.program import Program
     from ncolony.core.reloadkeys import ReloadRule
     from ncolony.core.snapshot import InstanceView
     from ncolony.core.states import Input
     from ncolony.ports import Channels, Gate, Listeners, Loop, Observer, Outfitter, Spawner
-    from ncolony.runtime.rolling import Rolls
 
 
 class Supervisor:
@@ -54,20 +49,17 @@ class Supervisor:
         supervisor's environment.
         """
         self._slots = Slots(loop, spawner, channels, colony=colony, inherit=inherit or {}, observers=observers)
-        self._slots.emptied = self._forget
+        self._roster = Roster(self._slots, self._say_closed)
         self._places = self._slots.places
         self.began = loop.now()
         """When this supervisor began, on the loop's clock."""
         self.spec: ColonySpec | None = None
         """What holds for the whole colony; None: nothing was said of it yet."""
-        self._programs: dict[str, Program] = {}
         self.all_described = False
         """Everything has been read for the first time."""
         self._closed: Callable[[], None] | None = None
-        self._kept: dict[tuple[str, int], Kept] = {}
         self._tell_the_rest: Callable[[], None] | None = None
         """While shutting down: tells everybody to stop who waits for others to be gone first."""
-        self._rolls: Rolls | None = None
 
     @property
     def listeners(self) -> Listeners | None:
@@ -92,19 +84,19 @@ class Supervisor:
     @property
     def programs(self) -> Mapping[str, Program]:
         """The programs as last described. To be read, never changed."""
-        return self._programs
+        return self._roster.programs
 
     def apply(self, wanted: Mapping[str, Program | None]) -> None:
         """Make programs as described; None removes one. Programs not named are left alone."""
         if self._closed is not None:
             return
-        for act in plan(self._programs, wanted):
+        for act in plan(self._roster.programs, wanted):
             if isinstance(act, Add):
-                self._add(act.program)
+                self._roster.add(act.program)
             elif isinstance(act, Change):
-                self._change(act)
+                self._roster.change(act)
             else:
-                self._remove(act)
+                self._roster.remove(act)
 
     def describe(self, spec: ColonySpec) -> None:
         """Make known what holds for the whole colony; companions see to it."""
@@ -118,22 +110,22 @@ class Supervisor:
 
     def start(self, name: str, number: int | None = None, why: str = "") -> None:
         """Start a program, or one instance of it. Raises :class:`NoSuch`, here and below."""
-        for place in self._chosen(name, number):
+        for place in self._roster.chosen(name, number):
             self._slots.feed(place, Start(why))
 
     def stop(self, name: str, number: int | None = None, why: str = "", *, hold: bool = True) -> None:
         """Stop a program, or one instance; held, it stays so until it is started, under any supervisor."""
-        for place in self._chosen(name, number):
+        for place in self._roster.chosen(name, number):
             self._slots.feed(place, Stop(why=why, hold=hold))
 
     def stop_in_order(self, slots: Iterable[tuple[str, int | None]], why: str = "", *, hold: bool = True) -> None:
         """Stop programs, or instances: those that need others of them first, each when the ones before it are gone."""
-        places = [place for name, number in slots for place in self._chosen(name, number)]
+        places = [place for name, number in slots for place in self._roster.chosen(name, number)]
         stopping.in_order(self._slots, places, lambda place: self._slots.feed(place, Stop(why=why, hold=hold)))
 
     def restart(self, name: str, asked_at: float | None = None, number: int | None = None, why: str = "") -> None:
         """Give a program, or one instance, a new process; what was started at ``asked_at`` or later is new enough."""
-        for place in self._chosen(name, number):
+        for place in self._roster.chosen(name, number):
             if asked_at is None or place.born < asked_at:
                 self._slots.feed(place, Restart(why))
 
@@ -144,21 +136,23 @@ class Supervisor:
 
         Where it is being reloaded already, that goes on. ``rule``: in place of the program's own.
         """
-        places = [place for place in self._chosen(name, None) if numbers is None or place.number in numbers]
-        if not self._rolling().is_under_way(name):
-            self._rolling().begin(self._programs[name], [one for one in places if one.instance.want == UP], why, rule)
+        places = [place for place in self._roster.chosen(name, None) if numbers is None or place.number in numbers]
+        if not self._roster.rolling().is_under_way(name):
+            self._roster.rolling().begin(
+                self._roster.programs[name], [one for one in places if one.instance.want == UP], why, rule
+            )
 
     def is_reloading(self, name: str) -> bool:
         """Tell whether a program is being reloaded: it has surplus instances then."""
-        return self._rolls is not None and self._rolls.is_under_way(name)
+        return self._roster.rolls is not None and self._roster.rolls.is_under_way(name)
 
     def on_trial(self, name: str, number: int) -> bool:
         """Tell whether a slot has a new process whose failure is the reload's business, and nobody else's."""
-        return self._rolls is not None and self._rolls.on_trial(name, number)
+        return self._roster.rolls is not None and self._roster.rolls.on_trial(name, number)
 
     def about(self, name: str) -> Mapping[str, object]:
         """Return what a status should say of a program's reload; empty where there is nothing."""
-        return {} if self._rolls is None else self._rolls.about(name)
+        return {} if self._roster.rolls is None else self._roster.rolls.about(name)
 
     def described(self, name: str, number: int) -> Program | None:
         """Return what a slot is described as; in a reload, or after one that failed, not all are the same."""
@@ -176,7 +170,7 @@ class Supervisor:
 
         ``scope``: as in a program's ``stop``, who else of its processes gets it.
         """
-        living = [place for place in self._chosen(name, number) if pid_of(place.instance.state) is not None]
+        living = [place for place in self._roster.chosen(name, number) if pid_of(place.instance.state) is not None]
         for place in living:
             if place.process is not None:
                 self._slots.tell(events.Signalled(place.slot(), signal_number, why))
@@ -188,8 +182,8 @@ class Supervisor:
 
         Raises :class:`NoSuch`, and :class:`Refused` where the program has no such input or one does not read.
         """
-        places = self._chosen(name, number)
-        if self._programs[name].stdin != PIPE:
+        places = self._roster.chosen(name, number)
+        if self._roster.programs[name].stdin != PIPE:
             raise Refused(f'cannot send to {name!r}: its standard input is /dev/null; set "stdin": "pipe"')
         sent = 0
         for place in places:
@@ -239,25 +233,25 @@ class Supervisor:
 
     def reconsider(self, name: str | None = None) -> None:
         """Start what waits for nothing any more, of one program or of all."""
-        for place in list(self._places.values()) if name is None else self._places_of(name):
+        for place in list(self._places.values()) if name is None else self._roster.places_of(name):
             if isinstance(place.instance.state, Waiting):
                 self._slots.await_turn(place)
 
     def restart_all(self, asked_at: float | None = None) -> None:
         """Restart every program, but those with a schedule: their next runs are new anyway."""
-        self._renew(self._programs, asked_at)
+        self._renew(self._roster.programs, asked_at)
 
     def restart_group(self, label: str, asked_at: float | None = None) -> None:
         """Restart every program that carries the label, as above. Raises :class:`NoSuch` where none does."""
-        names = [name for name, program in self._programs.items() if label in program.labels]
+        names = [name for name, program in self._roster.programs.items() if label in program.labels]
         if not names:
             message = f"no program carries the label {label!r}"
             raise NoSuch(message)
         self._renew(names, asked_at)
 
     def _renew(self, names: Iterable[str], asked_at: float | None) -> None:
-        for name in self._by_priority(names):
-            if self._programs[name].schedule is None:
+        for name in self._roster.by_priority(names):
+            if self._roster.programs[name].schedule is None:
                 self.restart(name, asked_at)
 
     @property
@@ -272,9 +266,9 @@ class Supervisor:
         are needed by others are told when those are gone, at the latest when half of that time is over.
         """
         self._closed = closed
-        if self._rolls is not None:
-            self._rolls.end_all()
-        self._tell_the_rest = stopping.within(self._slots, list(self._places.values()), self._let_go, within)
+        if self._roster.rolls is not None:
+            self._roster.rolls.end_all()
+        self._tell_the_rest = stopping.within(self._slots, list(self._places.values()), self._roster.part_with, within)
         self._say_closed()
 
     def hurry(self, within: float) -> None:
@@ -286,7 +280,7 @@ class Supervisor:
 
     def snapshot(self, name: str | None = None) -> tuple[InstanceView, ...]:
         """Return how the instances of one program stand, or those of all."""
-        places = self._places.values() if name is None else self._places_of(name)
+        places = self._places.values() if name is None else self._roster.places_of(name)
         return tuple(
             view(place.program.name, place.number, place.instance, surplus=place.number > place.program.instances)
             for place in places
@@ -299,207 +293,31 @@ class Supervisor:
             return ""
         return self._slots.held_back(place)
 
-    # Programs ---------------------------------------------------------------------------------------------------------
-
-    def _add(self, program: Program) -> None:
-        self._programs[program.name] = program
-        self._slots.tell(events.ProgramsChanged(events.PROGRAM_ADDED, program.name, program))
-        self._fill(program)
-
-    def _change(self, act: Change) -> None:
-        program = act.program
-        self._programs[program.name] = program
-        self._slots.tell(events.ProgramsChanged(events.PROGRAM_CHANGED, program.name, program, act.fields, act.restart))
-        why = f"{', '.join(act.fields)} changed"
-        mixed = self._rolls is not None and self._rolls.concerns(program.name)
-        places = [place for place in self._places_of(program.name) if not place.leaving]
-        if program.reload is not None and (mixed or act.restart):
-            self._rolling().describe(program, places, why)
-        else:
-            if mixed:
-                self._rolling().end(program.name)
-            for place in places:
-                self._describe(place, program)
-                new = mixed and place.meaning == fingerprint(program)
-                if (act.restart or mixed) and not new and place.instance.want == UP:
-                    self._slots.feed(place, Restart(why))
-        self._fill(program)
-
-    def _describe(self, place: Place, program: Program) -> None:
-        place.program = program
-        if place.channel is not None:
-            place.channel.describe(place.slot(), program.log)
-
-    def _rolling(self) -> Rolls:
-        if self._rolls is None:
-            from ncolony.runtime.rolling import Rolls
-
-            self._rolls = Rolls(self._slots, self._surplus, lambda place, why: self._let_go(place, why=why))
-        return self._rolls
-
-    def _surplus(self, program: Program, number: int) -> Place:
-        """Have a slot beyond those that there should be come to life; it is forgotten as soon as it is stopped."""
-        key = (program.name, number)
-        place = self._places.get(key) or Place(program, number)
-        self._places[key] = place
-        place.leaving = True
-        if key in self._kept:
-            self._take_over(place, self._kept.pop(key), surplus=True)
-        self._describe(place, program)
-        if place.instance.want == DOWN:
-            self._slots.feed(place, Start("new beside the old ones, for a reload"))
-        elif place.meaning != fingerprint(program) or not isinstance(place.instance.state, Running):
-            self._slots.feed(place, Restart("new beside the old ones, for a reload"))
-        return place
-
-    def let_go_surplus(self, name: str) -> None:
-        """Stop what an earlier supervisor left of a program beyond what there should be, once the others serve."""
-        left = []
-        for key in [key for key in self._kept if key[0] == name]:
-            place = self._places[key] = Place(self._programs[name], key[1])
-            place.leaving = True
-            self._take_over(place, self._kept.pop(key), surplus=True)
-            if isinstance(place.instance.state, Running) and place.instance.want == UP:
-                left.append(place)
-            else:
-                self._let_go(place, why="a reload was broken off")
-        if left:
-            self._rolling().settle(self._programs[name], left)
-
-    def _remove(self, act: Remove) -> None:
-        del self._programs[act.name]
-        self._slots.tell(events.ProgramsChanged(events.PROGRAM_REMOVED, act.name, None))
-        if self._rolls is not None:
-            self._rolls.end(act.name)
-        for place in self._places_of(act.name):
-            self._let_go(place, why="it was removed")
-
-    def _fill(self, program: Program) -> None:
-        """Have as many places as the program has instances: new ones are started, those too many let go."""
-        for place in self._places_of(program.name):
-            if place.number > program.instances and not place.leaving:  # what leaves was told so, or serves in a reload
-                self._let_go(place, why=f"{program.instances} instances are enough")
-        for number in range(1, program.instances + 1):
-            key = (program.name, number)
-            place = self._places.get(key) or Place(program, number)
-            if key in self._places and not place.leaving:
-                continue
-            self._places[key] = place
-            place.leaving = False
-            place.program = program
-            if key in self._kept:
-                self._take_over(place, self._kept.pop(key))
-                if place.instance.want == DOWN and program.autostart and not place.instance.held:
-                    self._slots.feed(
-                        place, Start()
-                    )  # it was removed, or all was being stopped, and here it is described
-            elif program.autostart and place.instance.want == DOWN:
-                self._slots.feed(place, Start())
-        if program.reload is not None and (old := self._taken_over_old(program)):
-            self._rolling().begin(program, old, _ANEW)
-
-    def _taken_over_old(self, program: Program) -> list[Place]:
-        """Return the places with processes that an earlier supervisor started from another description."""
-        now_means = fingerprint(program)
-        return [
-            place
-            for place in self._places_of(program.name)
-            if place.meant is None and place.meaning not in (0, now_means) and place.instance.want == UP
-        ]
-
-    def _take_over(self, place: Place, kept: Kept, *, surplus: bool = False) -> None:
-        """Go on where an earlier supervisor left off."""
-        instance = place.instance = replace(kept.instance, number=place.number)
-        place.meaning = kept.meaning
-        waited = self._slots.hold()  # its end may be told before there is a process to speak of
-        try:
-            self._adopt(place, kept)
-            now_means = fingerprint(place.program)
-            self._slots.tell(events.InstanceTakenOver(place.slot(), instance, kept.meaning or now_means, kept.born))
-            rolled = surplus or place.program.reload is not None or place.program.schedule is not None
-            if kept.meaning not in (0, now_means) and instance.want == UP and not rolled:
-                self._slots.feed(place, Restart(_ANEW))
-        finally:
-            self._slots.release(waited)
-
-    def _adopt(self, place: Place, kept: Kept) -> None:
-        pid = pid_of(kept.instance.state)
-        if pid is not None or self._slots.channels.holds(place.slot()):
-            place.channel = self._slots.channels.open(place.slot(), place.program.log, pid)
-            place.channel.began(kept.instance.run, pid or 0)
-        run, scope = place.run_name(kept.instance.run), place.program.stop.scope
-        if place.program.sockets and self.listeners is not None:
-            self.listeners.take_over(place.program, run, kept.born, pid)
-        if pid is not None or isinstance(kept.instance.state, Sweeping):
-            place.process = self._slots.spawner.adopt(run, kept, pid, lambda fact: self._slots.feed(place, fact), scope)
-        self._slots.arm(place)
-        if isinstance(kept.instance.state, Waiting):
-            self._slots.await_turn(place)
+    # What an earlier supervisor left ----------------------------------------------------------------------------------
 
     def remember(self, kept: Mapping[tuple[str, int], Kept]) -> None:
         """Learn how an earlier supervisor left things; they are taken over program by program as those are described.
 
         To be called before the first :meth:`apply`.
         """
-        self._kept.update(kept)
+        self._roster.remember(kept)
 
     def left_over(self) -> Mapping[tuple[str, int], Kept]:
         """Return what an earlier supervisor left that no program has claimed yet."""
-        return self._kept
+        return self._roster.left_over()
 
     def let_go(self, program: Program) -> None:
         """Stop what an earlier supervisor left of a program that is described no more."""
-        for key in [key for key in self._kept if key[0] == program.name]:
-            place = self._places[key] = Place(program, key[1])
-            self._take_over(place, self._kept.pop(key))
-            self._let_go(place, why="it was removed")
+        self._roster.let_go(program)
 
-    def _by_priority(self, names: Iterable[str]) -> list[str]:
-        return sorted(names, key=lambda name: self._programs[name].priority)
-
-    def _chosen(self, name: str, number: int | None) -> list[Place]:
-        """Return the places that a command is for. Raises :class:`NoSuch`."""
-        if name not in self._programs:
-            near = nearest(name, list(self._programs))
-            message = f"there is no program {name!r}" + (f"; did you mean {near!r}?" if near else "")
-            raise NoSuch(message)
-        places = [place for place in self._places_of(name) if not place.leaving]
-        if number is None:
-            return places
-        if number > len(places) or number < 1:
-            raise NoSuch(f"there is no instance {number} of {name!r}: it has {len(places)}")
-        return [places[number - 1]]
-
-    def _places_of(self, name: str) -> list[Place]:
-        found = []
-        number = 1
-        while (place := self._places.get((name, number))) is not None:
-            found.append(place)
-            number += 1
-        return found
-
-    def _let_go(self, place: Place, within: float | None = None, why: str = "the colony stops") -> None:
-        # Always through the inbox: a start may be waiting there.
-        place.leaving = True
-        self._slots.feed(place, Stop(within, why))
-
-    def _forget(self, place: Place) -> None:
-        if place.channel is not None:
-            place.channel.close()
-            place.channel = None
-        name = place.program.name
-        del self._places[name, place.number]
-        if self.listeners is not None and name not in self._programs and all(key[0] != name for key in self._places):
-            self.listeners.close(name)
-        self._say_closed()
+    def let_go_surplus(self, name: str) -> None:
+        """Stop what an earlier supervisor left of a program beyond what there should be, once the others serve."""
+        self._roster.let_go_surplus(name)
 
     def _say_closed(self) -> None:
         if self._closed is not None and not self._places:
             closed, self._closed = self._closed, _nothing
             closed()
-
-
-_ANEW = "it was described anew while no supervisor ran"
 
 
 def _nothing() -> None:

@@ -1,0 +1,245 @@
+"""The programs that are described, and the places for their processes: made, described anew, taken over, let go.
+
+What happens in a place is in slots.py; what people and programs ask for in supervisor.py.
+"""
+
+from __future__ import annotations
+
+from ncolony.core import events
+from ncolony.core.errors import NoSuch
+from ncolony.core.kept import fingerprint
+from ncolony.core.names import nearest
+from ncolony.core.record import replace
+from ncolony.core.states import DOWN, UP, Restart, Running, Start, Stop, Sweeping, Waiting, pid_of
+from ncolony.runtime.place import Place
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from ncolony.core.kept import Kept
+    from ncolony.core.plan import Change, Remove
+    from ncolony.core.program import Program
+    from ncolony.runtime.rolling import Rolls
+    from ncolony.runtime.slots import Slots
+
+
+class Roster:
+    """Who is described, and what an earlier supervisor left of whom."""
+
+    def __init__(self, slots: Slots, emptied: Callable[[], None]) -> None:
+        """Begin with nobody; ``emptied`` is called whenever a place is no more."""
+        self._slots = slots
+        self._places = slots.places
+        self.emptied = emptied
+        self.programs: dict[str, Program] = {}
+        self.rolls: Rolls | None = None
+        """Reloads without a gap; None: there was none yet."""
+        self._kept: dict[tuple[str, int], Kept] = {}
+        slots.emptied = self.forget
+
+    def add(self, program: Program) -> None:
+        """Take a new program in, and start what it asks for."""
+        self.programs[program.name] = program
+        self._slots.tell(events.ProgramsChanged(events.PROGRAM_ADDED, program.name, program))
+        self._fill(program)
+
+    def change(self, act: Change) -> None:
+        """Have a program be as it is described by now."""
+        program = act.program
+        self.programs[program.name] = program
+        self._slots.tell(events.ProgramsChanged(events.PROGRAM_CHANGED, program.name, program, act.fields, act.restart))
+        why = f"{', '.join(act.fields)} changed"
+        mixed = self.rolls is not None and self.rolls.concerns(program.name)
+        places = [place for place in self.places_of(program.name) if not place.leaving]
+        if program.reload is not None and (mixed or act.restart):
+            self.rolling().describe(program, places, why)
+        else:
+            if mixed:
+                self.rolling().end(program.name)
+            for place in places:
+                self._describe(place, program)
+                new = mixed and place.meaning == fingerprint(program)
+                if (act.restart or mixed) and not new and place.instance.want == UP:
+                    self._slots.feed(place, Restart(why))
+        self._fill(program)
+
+    def _describe(self, place: Place, program: Program) -> None:
+        place.program = program
+        if place.channel is not None:
+            place.channel.describe(place.slot(), program.log)
+
+    def rolling(self) -> Rolls:
+        """Return who reloads without a gap, made when first asked for."""
+        if self.rolls is None:
+            from ncolony.runtime.rolling import Rolls
+
+            self.rolls = Rolls(self._slots, self._surplus, lambda place, why: self.part_with(place, why=why))
+        return self.rolls
+
+    def _surplus(self, program: Program, number: int) -> Place:
+        """Have a slot beyond those that there should be come to life; it is forgotten as soon as it is stopped."""
+        key = (program.name, number)
+        place = self._places.get(key) or Place(program, number)
+        self._places[key] = place
+        place.leaving = True
+        if key in self._kept:
+            self._take_over(place, self._kept.pop(key), surplus=True)
+        self._describe(place, program)
+        if place.instance.want == DOWN:
+            self._slots.feed(place, Start("new beside the old ones, for a reload"))
+        elif place.meaning != fingerprint(program) or not isinstance(place.instance.state, Running):
+            self._slots.feed(place, Restart("new beside the old ones, for a reload"))
+        return place
+
+    def let_go_surplus(self, name: str) -> None:
+        """Stop what an earlier supervisor left of a program beyond what there should be, once the others serve."""
+        left = []
+        for key in [key for key in self._kept if key[0] == name]:
+            place = self._places[key] = Place(self.programs[name], key[1])
+            place.leaving = True
+            self._take_over(place, self._kept.pop(key), surplus=True)
+            if isinstance(place.instance.state, Running) and place.instance.want == UP:
+                left.append(place)
+            else:
+                self.part_with(place, why="a reload was broken off")
+        if left:
+            self.rolling().settle(self.programs[name], left)
+
+    def remove(self, act: Remove) -> None:
+        """Stop a program for good."""
+        del self.programs[act.name]
+        self._slots.tell(events.ProgramsChanged(events.PROGRAM_REMOVED, act.name, None))
+        if self.rolls is not None:
+            self.rolls.end(act.name)
+        for place in self.places_of(act.name):
+            self.part_with(place, why="it was removed")
+
+    def _fill(self, program: Program) -> None:
+        """Have as many places as the program has instances: new ones are started, those too many let go."""
+        for place in self.places_of(program.name):
+            if place.number > program.instances and not place.leaving:  # what leaves was told so, or serves in a reload
+                self.part_with(place, why=f"{program.instances} instances are enough")
+        for number in range(1, program.instances + 1):
+            key = (program.name, number)
+            place = self._places.get(key) or Place(program, number)
+            if key in self._places and not place.leaving:
+                continue
+            self._places[key] = place
+            place.leaving = False
+            place.program = program
+            if key in self._kept:
+                self._take_over(place, self._kept.pop(key))
+                if place.instance.want == DOWN and program.autostart and not place.instance.held:
+                    # It was removed, or all was being stopped, and here it is described.
+                    self._slots.feed(place, Start())
+            elif program.autostart and place.instance.want == DOWN:
+                self._slots.feed(place, Start())
+        if program.reload is not None and (old := self._taken_over_old(program)):
+            self.rolling().begin(program, old, _ANEW)
+
+    def _taken_over_old(self, program: Program) -> list[Place]:
+        """Return the places with processes that an earlier supervisor started from another description."""
+        now_means = fingerprint(program)
+        return [
+            place
+            for place in self.places_of(program.name)
+            if place.meant is None and place.meaning not in (0, now_means) and place.instance.want == UP
+        ]
+
+    def _take_over(self, place: Place, kept: Kept, *, surplus: bool = False) -> None:
+        """Go on where an earlier supervisor left off."""
+        instance = place.instance = replace(kept.instance, number=place.number)
+        place.meaning = kept.meaning
+        waited = self._slots.hold()  # its end may be told before there is a process to speak of
+        try:
+            self._adopt(place, kept)
+            now_means = fingerprint(place.program)
+            self._slots.tell(events.InstanceTakenOver(place.slot(), instance, kept.meaning or now_means, kept.born))
+            rolled = surplus or place.program.reload is not None or place.program.schedule is not None
+            if kept.meaning not in (0, now_means) and instance.want == UP and not rolled:
+                self._slots.feed(place, Restart(_ANEW))
+        finally:
+            self._slots.release(waited)
+
+    def _adopt(self, place: Place, kept: Kept) -> None:
+        pid = pid_of(kept.instance.state)
+        if pid is not None or self._slots.channels.holds(place.slot()):
+            place.channel = self._slots.channels.open(place.slot(), place.program.log, pid)
+            place.channel.began(kept.instance.run, pid or 0)
+        run, scope = place.run_name(kept.instance.run), place.program.stop.scope
+        if place.program.sockets and self._slots.listeners is not None:
+            self._slots.listeners.take_over(place.program, run, kept.born, pid)
+        if pid is not None or isinstance(kept.instance.state, Sweeping):
+            place.process = self._slots.spawner.adopt(run, kept, pid, lambda fact: self._slots.feed(place, fact), scope)
+        self._slots.arm(place)
+        if isinstance(kept.instance.state, Waiting):
+            self._slots.await_turn(place)
+
+    def remember(self, kept: Mapping[tuple[str, int], Kept]) -> None:
+        """Learn how an earlier supervisor left things; they are taken over program by program as those are described.
+
+        To be called before the first :meth:`apply`.
+        """
+        self._kept.update(kept)
+
+    def left_over(self) -> Mapping[tuple[str, int], Kept]:
+        """Return what an earlier supervisor left that no program has claimed yet."""
+        return self._kept
+
+    def let_go(self, program: Program) -> None:
+        """Stop what an earlier supervisor left of a program that is described no more."""
+        for key in [key for key in self._kept if key[0] == program.name]:
+            place = self._places[key] = Place(program, key[1])
+            self._take_over(place, self._kept.pop(key))
+            self.part_with(place, why="it was removed")
+
+    def by_priority(self, names: Iterable[str]) -> list[str]:
+        """Return names in the order in which they are started."""
+        return sorted(names, key=lambda name: self.programs[name].priority)
+
+    def chosen(self, name: str, number: int | None) -> list[Place]:
+        """Return the places that a command is for. Raises :class:`NoSuch`."""
+        if name not in self.programs:
+            near = nearest(name, list(self.programs))
+            message = f"there is no program {name!r}" + (f"; did you mean {near!r}?" if near else "")
+            raise NoSuch(message)
+        places = [place for place in self.places_of(name) if not place.leaving]
+        if number is None:
+            return places
+        if number > len(places) or number < 1:
+            raise NoSuch(f"there is no instance {number} of {name!r}: it has {len(places)}")
+        return [places[number - 1]]
+
+    def places_of(self, name: str) -> list[Place]:
+        """Return the places of a program, by number; those of surplus processes may be missing."""
+        found = []
+        number = 1
+        while (place := self._places.get((name, number))) is not None:
+            found.append(place)
+            number += 1
+        return found
+
+    def part_with(self, place: Place, within: float | None = None, why: str = "the colony stops") -> None:
+        """Stop what is in a place, and forget the place then."""
+        # Always through the inbox: a start may be waiting there.
+        place.leaving = True
+        self._slots.feed(place, Stop(within, why))
+
+    def forget(self, place: Place) -> None:
+        """Let go of a place that is stopped, and of what belongs to it."""
+        if place.channel is not None:
+            place.channel.close()
+            place.channel = None
+        name = place.program.name
+        del self._places[name, place.number]
+        if (
+            self._slots.listeners is not None
+            and name not in self.programs
+            and all(key[0] != name for key in self._places)
+        ):
+            self._slots.listeners.close(name)
+        self.emptied()
+
+
+_ANEW = "it was described anew while no supervisor ran"
