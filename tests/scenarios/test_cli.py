@@ -5,7 +5,10 @@ import os
 import signal
 import subprocess
 
-from tests.scenarios.colony import PYTHON, SLEEP, SOURCE, is_alive, on_both, on_native, until
+import pytest
+
+from tests.scenarios.colony import EPOLL, PYTHON, SLEEP, SOURCE, is_alive, on_both, on_native, until
+from tests.scenarios.tmux import Screen, needs_tmux
 
 
 def ncolony(colony, *words, **more):
@@ -159,3 +162,30 @@ def test_a_program_reads_what_is_sent_to_it(colony):
     colony.wait_for(r"game \| got again$")
     assert is_alive(game)
     assert "got end" not in colony.text
+
+
+@pytest.mark.parametrize("host", [EPOLL], ids=["epoll"])
+def test_an_upgrade_under_twisted_says_that_the_supervisor_ends(colony):
+    """Nobody waits there for a successor that the command cannot start."""
+    colony.conf("web", {"args": SLEEP})
+    colony.start()
+    pid = colony.pid_of("web")
+    until(lambda: ncolony(colony, "ping").returncode == 0, "an answer")
+    (line,) = said(colony, "upgrade")
+    assert line.endswith("ends; every program goes on. Start the next one as this was")
+    colony.ended()
+    assert is_alive(pid)
+    colony.process.stdout.close()
+    colony.start()
+    until(lambda: ncolony(colony, "ping").returncode == 0, "its successor")
+    assert said(colony, "status", "web")[1].split()[2] == str(pid)
+
+
+@needs_tmux
+@on_native
+def test_who_adds_a_program_where_nothing_runs_is_told_so_at_a_terminal(colony):
+    """A newcomer would wait in vain; a script, which has no terminal, knows what it does."""
+    screen = Screen(colony.folder, colony.environment(), PYTHON, "-m", "ncolony", "add", "web", "--", "true")
+    screen.shows("note: written, and nothing runs yet", "`ncolony run DIR` starts one", "ended 0")
+    screen.close()
+    assert said(colony, "add", "web", "--", "true") == []

@@ -10,7 +10,7 @@ from ncolony.cli import ctl_add
 from ncolony.cli.options import Option
 from ncolony.cli.place import connect, places_of
 from ncolony.cli.verb import DONE, JSON, Call, Verb, misused
-from ncolony.core.errors import NColonyError, OSFailure
+from ncolony.core.errors import OSFailure
 from ncolony.core.names import quoted
 
 NAME = Option("--name", "NAME", "the same as the word NAME")
@@ -106,9 +106,13 @@ def _note_absence(call: Call) -> None:
     """Say so on a terminal where no supervisor is there that would take notice: a newcomer waits in vain."""
     if not sys.stderr.isatty():
         return
+    from ncolony.control.client import Denied, Unanswered
+
     try:
         connect(call.given, 5.0).close()
-    except NColonyError as error:
+    except Denied:
+        return  # there is one, which talks to others than us
+    except Unanswered as error:
         call.tell(f"note: written, and nothing runs yet: {error}")
 
 
