@@ -74,6 +74,7 @@ def add(  # noqa: PLR0913, PLR0917 - nine parameters are the old signature; the 
     autostart: bool | None = None,
     restart: str | Mapping[str, object] | None = None,
     stop: Mapping[str, object] | None = None,
+    schedule: float | str | Mapping[str, object] | None = None,
 ) -> tuple[str, ...]:
     """Describe the program ``name``, or describe it anew; None leaves a key out.
 
@@ -90,6 +91,7 @@ def add(  # noqa: PLR0913, PLR0917 - nine parameters are the old signature; the 
         "args": [cmd, *(args or ())],
         "env": env, "env_inherit": env_inherit, "uid": uid, "gid": gid, "group": group, "cwd": cwd, "umask": umask,
         "instances": instances, "autostart": autostart, "restart": restart, "stop": stop,
+        "schedule": schedule,
     }  # fmt: skip
     text, warnings = _accepted(name, given, extras if extras is not None else {})
     _put(_folder(places.config), name, text, f"add {quoted(name)}", durable=True)

@@ -55,6 +55,16 @@ def test_a_policy_alone_is_written_as_one_word(places, call):
     assert written(places, "web")["restart"] == "temporary"
 
 
+@pytest.mark.parametrize(("words", "value"), [("10m", "10m"), ("90", 90), ("30 2 * * *", "30 2 * * *")])
+def test_a_schedule_is_a_period_or_a_cron_line(places, call, words, value):
+    """In one word of a shell; one that makes no sense is refused as in a file."""
+    assert call("add", "web", "--cmd", "x", "--schedule", words) == (0, "", "")
+    assert written(places, "web")["schedule"] == value
+    status, _, said = call("add", "web", "--cmd", "x", "--schedule", "30 2 30 2 *")
+    assert status != 0
+    assert "which never comes" in said
+
+
 def test_extras_may_be_a_file(places, call, tmp_path):
     """It was the only form once."""
     (tmp_path / "extras.json").write_text('{"mine": {"x": 1}}')

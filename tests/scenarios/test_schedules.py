@@ -27,7 +27,7 @@ def test_a_job_runs_again_and_again_and_leaves_nothing_between(colony):
     colony.start()
     colony.wait_for(r"(?s)(tick \| [\d.]+\n.*){4}")
     at = [float(one) for one in re.findall(r"tick \| ([\d.]+)", colony.text)]
-    assert abs((at[3] - at[0]) - 3.0) < 0.5
+    assert abs((at[3] - at[0]) - 3.0) < 1.0
     colony.wait_for("tick exited with status 0 after .* s; waiting for its next start$")
     colony.dies("tick")
     assert colony.stop() == colony.host.status(signal.SIGTERM)
@@ -54,17 +54,16 @@ def test_a_run_that_hangs_is_stopped_and_tried_again(colony):
     colony.wait_for("hang was killed by SIGTERM; waiting for its next start$")
 
 
-@on_both
+@on_native
 def test_a_line_of_cron_runs_when_the_minute_comes(colony):
-    """On a clock that is put just before it: the moment is that of the wall clock."""
+    """Woken by the kernel, at the moment of the wall clock; the one that comes every four years waits."""
     colony.conf("minute", {"args": ["echo", "here"], "schedule": "* * * * *"})
     colony.conf("far", {"args": ["echo", "never"], "schedule": {"cron": "0 0 29 2 *", "zone": "UTC"}})
-    colony.start()
-    colony.fence()
     began = time.time()
+    colony.start()
     colony.wait_for(r"minute \| here$", patience=90)
-    assert time.time() // 60 - began // 60 in (0, 1)  # 0: the minute had begun before it was asked
-    assert time.time() % 60 < 5
+    assert time.time() // 60 > began // 60
+    assert time.time() % 60 < 30
     assert times_of(colony, "never") == 0
 
 

@@ -25,10 +25,11 @@ def test_a_successor_keeps_the_schedule(mortal):
     until(lambda: ran(mortal), "the first run")
     mortal.wait_for("job exited with status 0")
     mortal.kill()
+    (first,) = ran(mortal)
+    until(lambda: time.time() > first + 3, "half of its period")
     mortal.again()
     until(lambda: len(ran(mortal)) == 2, "the second run")
-    first, second = ran(mortal)
-    assert 5.5 < second - first < 8.0
+    assert 4.5 < ran(mortal)[1] - first < 8.5
 
 
 @on_native
@@ -44,8 +45,8 @@ def test_killed_again_and_again_no_run_is_doubled_and_none_is_missed(mortal):
     until(lambda: len(ran(mortal)) >= 8, "eight runs")
     at = ran(mortal)
     gaps = [later - earlier for earlier, later in pairwise(at)]
-    assert all(gap > 0.3 for gap in gaps), gaps
-    assert all(gap < 5.0 for gap in gaps), gaps
+    assert len(at) <= at[-1] - at[0] + 2, at
+    assert max(gaps) < 15.0, gaps
 
 
 @on_native

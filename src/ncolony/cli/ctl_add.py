@@ -32,6 +32,7 @@ OPTIONS = (
     Option("--min-delay", "TIME", "the wait after a shorter one; it doubles"),
     Option("--max-delay", "TIME", "the longest wait"),
     Option("--attempts", "N", "give up after so many short runs in a row"),
+    Option("--schedule", "WHEN", "run it at these times: a period, like 10m, or a cron line, like '30 2 * * *'"),
     Option("--stop-signal", "SIGNAL", "the signal that asks it to end"),
     Option("--stop-timeout", "TIME", "the time from there to SIGKILL"),
     Option("--stop-scope", "SCOPE", "who gets the signals: tree, group or process", among=SCOPES),
@@ -61,6 +62,7 @@ def add(places: ctllib.Places, name: str, given: Given) -> tuple[str, ...]:
         autostart=False if "--no-autostart" in given.values else None,
         restart=_restart(given),
         stop=_stop(given),
+        schedule=_number(given.last("--schedule")),
     )
 
 
