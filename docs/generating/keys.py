@@ -8,6 +8,7 @@ from ncolony.core import (
     hookkeys,
     keys,
     logkeys,
+    metrickeys,
     names,
     needkeys,
     parse,
@@ -189,6 +190,9 @@ def _colony():
     yield table(["key", "value", "default", "meaning"], rows)
     yield "Inside one of `hooks`:"
     rows = [[code(key.name), key.wanted, _default(key), key.meaning] for key in hookkeys.HOOK_KEYS]
+    yield table(["key", "value", "default", "meaning"], rows)
+    yield "Inside `metrics`; [metrics.md](metrics.md) tells the rest."
+    rows = [[code(key.name), key.wanted, _default(key), key.meaning] for key in metrickeys.METRICS_KEYS]
     yield table(["key", "value", "default", "meaning"], rows)
     yield "A hook runs on these; [hooks.md](hooks.md) tells the rest."
     yield table(["event", "what has happened"], [[code(name), words] for name, words in hookkeys.MEANINGS.items()])

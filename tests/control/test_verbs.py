@@ -313,14 +313,6 @@ def test_health_tells_what_is_not_well(house):
     assert caller.ask("health", names=["web"])["troubles"][0] == "the colony is being stopped"
 
 
-@pytest.mark.parametrize("verb", ["metrics"])
-def test_what_is_not_there_yet_says_so(house, verb):
-    """No verb is accepted and ignored."""
-    answer = house.caller().ask(verb)
-    assert kind(answer) == "failed"
-    assert "not there yet" in answer["error"]["message"]
-
-
 def test_why_tells_how_things_stand_with_their_history_and_what_is_wrong(house):
     """The newest first; only of what was named."""
     house.apply(program(), program("db"))

@@ -30,6 +30,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "send": ("change", "SEND"),
     "health": ("health", "HEALTH"),
     "ping": ("health", "PING"),
+    "metrics": ("health", "METRICS"),
     "upgrade": ("change", "UPGRADE"),
     "shutdown": ("change", "SHUTDOWN"),
     "completion": ("completion", "COMPLETION"),

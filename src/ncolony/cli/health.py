@@ -1,4 +1,4 @@
-"""``ncolony health`` and ``ncolony ping``: is all well, and is anybody there. Quick, for checks of containers."""
+"""``ncolony health``, ``ping`` and ``metrics``: what machines ask. Quick, for checks of containers."""
 
 from __future__ import annotations
 
@@ -49,6 +49,14 @@ def _ping(call: Call) -> int:
     return DONE
 
 
+def _metrics(call: Call) -> int:
+    if call.given.words:
+        raise misused(call.verb, "found a word, wanted none")
+    with connect(call.given, _timeout(call)) as colony:
+        print(colony.ask("metrics")["text"], end="")
+    return DONE
+
+
 HEALTH = Verb(
     "health", "tell whether all that should be up is running and well", _health, "[NAME ...]",
     (Option("--program", "NAME", "only this one; the same as the word NAME", repeated=True), WITHIN),
@@ -59,3 +67,8 @@ HEALTH = Verb(
     (("HEALTHCHECK CMD ncolony -C /colony health", "in a Dockerfile"),),
 )  # fmt: skip
 PING = Verb("ping", "tell whether the supervisor answers", _ping, "", (WITHIN,))
+METRICS = Verb(
+    "metrics", "print what the supervisor counts, for Prometheus", _metrics, "", (WITHIN,),
+    "OpenMetrics text. docs/metrics.md tells what is in it, and how a file of it is kept fresh for a node exporter.",
+    (("ncolony metrics | grep restarts", "how often what was restarted, and why"),),
+)  # fmt: skip

@@ -12,7 +12,9 @@ from ncolony.core import events
 from ncolony.core.outcome import in_words
 from ncolony.core.states import (
     STATES,
+    DeadlinePassed,
     Ended,
+    Outdated,
     Restart,
     Running,
     Spawned,
@@ -20,6 +22,7 @@ from ncolony.core.states import (
     Starting,
     Stop,
     Stopped,
+    Unhealthy,
     name_of,
     pid_of,
 )
@@ -45,13 +48,15 @@ if TYPE_CHECKING:
 SIZE = 4096
 STATE, TAKEN_OVER, WARNING, REFUSED, COLONY = "state", "taken-over", "warning", "refused", "colony"
 REREAD, RELOADED = "reread", "reloaded"
+ENDED, REPLACED = "ended", "replaced"
+_CAUSES: dict[type, str] = {Unhealthy: "unhealthy", Outdated: "outdated", DeadlinePassed: "not-ready"}
 _NAMES = {state: state.__name__.lower() for state in STATES}  # one text each, not one an event
 
 
 class Facts:
     """What is remembered of one slot."""
 
-    __slots__ = ("born", "last_end", "leaving", "restarts", "since", "stopped", "unbidden")
+    __slots__ = ("born", "cause", "last_end", "leaving", "reasons", "restarts", "since", "stopped", "unbidden")
 
     def __init__(self, since: float) -> None:
         """Begin with nothing known."""
@@ -60,11 +65,22 @@ class Facts:
         self.born = since
         """When its process came to life, by the loop's clock."""
         self.restarts = 0
+        self.cause = ""
+        """Why the latest process ends or has ended; empty where somebody stopped it, or there was none."""
+        self.reasons: dict[str, int] | None = None
+        """How many starts have followed such an end, by cause; None: there was none yet."""
         self.last_end: tuple[int | None, str, float, float] | None = None
         """Status, words, when (wall clock), and how long it had run."""
         self.unbidden = False
         """The last run ended by itself, and nobody has given a command since."""
         self.stopped = self.leaving = False
+
+    def count(self) -> None:
+        """Take note that a process came to life."""
+        if self.cause:
+            self.reasons = self.reasons or {}
+            self.reasons[self.cause] = self.reasons.get(self.cause, 0) + 1
+            self.cause = ""
 
 
 class Story:
@@ -153,12 +169,19 @@ class Story:
             status = given.status
             facts.last_end = (status, in_words(status, core=given.core, oom=given.oom), wall, ran_for)
             facts.unbidden = isinstance(before.state, Running | Starting)
+            if facts.unbidden:
+                facts.cause = ENDED
         elif isinstance(given, Spawned):
             facts.born = event.at
             facts.restarts += facts.unbidden
             facts.unbidden = False
+            facts.count()
         elif isinstance(given, Start | Stop | Restart):
             facts.unbidden = False
+            alive = pid_of(before.state) is not None or facts.cause
+            facts.cause = REPLACED if isinstance(given, Restart) and alive else ""
+        elif isinstance(given, Unhealthy | Outdated | DeadlinePassed) and isinstance(before.state, Running | Starting):
+            facts.cause = _CAUSES[type(given)]
         facts.stopped = isinstance(after.state, Stopped)
         if facts.stopped and (facts.leaving or slot.number > slot.of):
             self._forget(slot.program, slot.number)

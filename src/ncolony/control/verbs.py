@@ -8,7 +8,7 @@ core/errors.py, which becomes the answer.
 from __future__ import annotations
 
 from ncolony.control.messages import Failure
-from ncolony.control.protocol import FAILED, REFUSED, USAGE
+from ncolony.control.protocol import REFUSED, USAGE
 from ncolony.core.parse import shown
 from ncolony.core.program import GROUP, PROCESS, TREE
 from ncolony.core.readers import (
@@ -198,6 +198,12 @@ def _plan(world: World, call: Call) -> None:
     plan(world, call)
 
 
+def _metrics(world: World, call: Call) -> None:
+    from ncolony.control.metrics import metrics
+
+    metrics(world, call)
+
+
 def _cancel(_: World, call: Call) -> None:
     from ncolony.control.messages import encode
 
@@ -241,10 +247,6 @@ def _apply(_: World, call: Call) -> None:
     raise Failure(REFUSED, f"cannot {call.verb} over the control socket: {wanted}")
 
 
-def _not_yet(_: World, call: Call) -> None:
-    raise Failure(FAILED, f"cannot {call.verb}: not there yet in this version of NColony")
-
-
 VERBS: dict[str, Verb] = {
     "ping": Verb(_ping, reads=True),
     "status": Verb(_status, WHAT, reads=True),
@@ -262,7 +264,7 @@ VERBS: dict[str, Verb] = {
     "plan": Verb(_plan, (TEXTS,), reads=True),
     "apply": Verb(_apply),
     "health": Verb(_health, WHAT, reads=True),
-    "metrics": Verb(_not_yet, reads=True),
+    "metrics": Verb(_metrics, reads=True),
     "cancel": Verb(_cancel, (REQUEST,), reads=True),
     "upgrade": Verb(_upgrade),
     "shutdown": Verb(_shutdown, (WITHIN,)),

@@ -11,7 +11,6 @@ author's own: nobody but us reads it.
 
 from __future__ import annotations
 
-from ncolony.core.keys import not_yet_keys
 from ncolony.core.parse import Problem, shown
 from ncolony.core.readers import Key, Mismatch, Mismatches, a_duration, an_id, at_least_one, at_name, fields, one_of
 from ncolony.core.record import record
@@ -19,6 +18,7 @@ from ncolony.core.record import record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ncolony.core.hookkeys import HookRule
+    from ncolony.core.metrickeys import MetricsFile
 
 NAME = ".colony"
 ONE_FOR_ONE, ONE_FOR_ALL, REST_FOR_ONE = "one_for_one", "one_for_all", "rest_for_one"
@@ -44,6 +44,7 @@ class ColonySpec:
     groups: tuple[tuple[str, GroupRule], ...] = ()
     """By label, sorted."""
     hooks: tuple[HookRule, ...] = ()
+    metrics: MetricsFile | None = None
 
 
 GROUP_KEYS = (
@@ -80,6 +81,13 @@ def a_list_of_hooks(value: object) -> object:
     return read(value)
 
 
+def a_metrics_file(value: object) -> object:
+    """Read where metrics are written to; imported late, as above."""
+    from ncolony.core.metrickeys import a_metrics_file as read
+
+    return read(value)
+
+
 COLONY_KEYS = (
     Key("readers", an_id, "a group of users, by number or name", "nobody but root and the supervisor's own user",
         "Who may ask over the control socket; they may change nothing."),
@@ -87,7 +95,8 @@ COLONY_KEYS = (
         "What programs that carry a label do together.", inner=GROUP_KEYS),
     Key("hooks", a_list_of_hooks, 'a list of objects, like [{"on": "fatal", "exec": ["page-somebody"]}]', "[]",
         "Commands that run when something happens: see [hooks.md](hooks.md)."),
-    *not_yet_keys("metrics"),
+    Key("metrics", a_metrics_file, 'an object, like {"file": "/var/lib/node_exporter/ncolony.prom"}', "none",
+        "A file of metrics that is kept fresh: see [metrics.md](metrics.md)."),
 )  # fmt: skip
 
 

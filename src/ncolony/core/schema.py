@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 
-from ncolony.core.colonyspec import COLONY_KEYS, GROUP_KEYS, a_list_of_hooks
+from ncolony.core.colonyspec import COLONY_KEYS, GROUP_KEYS, a_list_of_hooks, a_metrics_file
 from ncolony.core.hookkeys import HOOK_KEYS, MAX_HOOKS, MEANINGS
 from ncolony.core.keys import KEYS, a_health, a_list_of_needs, a_log, a_ready, a_reload, a_schedule
 from ncolony.core.limits import IO_KEYS, MAX_CPU, ALimit, an_io_priority, cpus, microseconds, whole_seconds
 from ncolony.core.logkeys import CONSOLE_KEYS, FACILITIES, FILE_KEYS, MIN_AGE, MIN_SIZE, SYSLOG_KEYS
+from ncolony.core.metrickeys import METRICS_KEYS, MIN_EVERY
 from ncolony.core.needkeys import MAX_NEEDS, NEED_KEYS
 from ncolony.core.probekeys import HEALTH_KEYS, HEALTH_WAYS, MAX_PATTERN, READY_KEYS, READY_WAYS
 from ncolony.core.program import DONE, READY, STARTED
@@ -155,6 +156,8 @@ _ADDRESS = _matching(
     examples=["tcp://127.0.0.1:8080", "tcp6://[::]:80", "udp://0.0.0.0:53", "unix:///run/web.sock"],
 )
 _BY_NAME: Mapping[str, Schema] = {
+    "metrics.file": _matching(_PATH),
+    "metrics.every": _any(_number(MIN_EVERY, MAX_SECONDS), _TIME_TEXT),
     "hook.on": _any({"enum": list(MEANINGS)}, _list({"enum": list(MEANINGS)}, minItems=1)),
     "hook.programs": _list(_defined("fullText")),
     "file.file": {"type": "string", "pattern": _LOG_PATH},
@@ -278,6 +281,10 @@ def _schedule() -> Schema:
     return _any(_PERIOD, _defined("fullText"), _one_way(SCHEDULE_KEYS, "schedule", ("every", "cron")))
 
 
+def _metrics() -> Schema:
+    return _object(METRICS_KEYS, "metrics", required=["file"])
+
+
 def _hooks() -> Schema:
     return _list(_object(HOOK_KEYS, "hook", required=["on", "exec"]), maxItems=MAX_HOOKS)
 
@@ -296,6 +303,7 @@ _WHOLE: Mapping[Callable[[object], object], Callable[[], Schema]] = {
     a_schedule: _schedule,
     an_io_priority: _io,
     a_list_of_hooks: _hooks,
+    a_metrics_file: _metrics,
 }
 
 

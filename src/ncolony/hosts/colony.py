@@ -138,6 +138,8 @@ class Colony:
             inherit=inherit,
             handed_over=handed_over,
             finish=self._end,
+            story=self._control.story,
+            about=lambda name, number: self._companions.about(name, number),  # noqa: PLW0108 - made below
         )
         self._companions = Companions(world)
         self._supervisor.observe(self._companions)

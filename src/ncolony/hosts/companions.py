@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from ncolony.control.story import Story
     from ncolony.core.colonyspec import ColonySpec
     from ncolony.core.events import Event
     from ncolony.core.program import Program
@@ -41,6 +42,10 @@ class World:
     """What programs get of the supervisor's environment."""
     finish: Callable[[int, str], None]
     """Ends the colony with an exit status; the reason is for people."""
+    story: Story
+    """What is remembered of slots."""
+    about: Callable[[str, int], Mapping[str, object]]
+    """What companions say of a slot."""
     handed_over: str = ""
     """What an earlier version of this process has left open for reports; see posix/reporting.py."""
 
@@ -95,6 +100,12 @@ def _hooks(world: World) -> Companion:
     return make(world)
 
 
+def _metrics(world: World) -> Companion:
+    from ncolony.hosts.metrics import MetricsWriter
+
+    return MetricsWriter(world)
+
+
 CONCERNS: tuple[Concern, ...] = (
     Concern("vitals", lambda program: program.ready is not None or program.health is not None, _vitals),
     Concern("needs", lambda program: bool(program.needs), _dependencies),
@@ -102,6 +113,7 @@ CONCERNS: tuple[Concern, ...] = (
     Concern("critical", lambda program: program.critical, _critical),
     Concern("groups", lambda _: False, _groups, lambda spec: bool(spec.groups)),
     Concern("hooks", lambda _: False, _hooks, lambda spec: bool(spec.hooks)),
+    Concern("metrics", lambda _: False, _metrics, lambda spec: spec.metrics is not None),
 )
 
 
