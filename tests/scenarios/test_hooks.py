@@ -27,7 +27,8 @@ def test_a_hook_is_told_what_has_happened(colony):
     assert found["NCOLONY_EVENT"] == "fatal"
     assert (found["NCOLONY_PROGRAM"], found["NCOLONY_INSTANCE"], found["NCOLONY_STATUS"]) == ("web", "1", "7")
     assert found["NCOLONY_REASON"] == "exited with status 7"
-    assert until(lambda: (colony.folder / "out.id").read_text().strip(), "its user") == str(os.geteuid())
+    user = colony.folder / "out.id"
+    assert until(lambda: user.exists() and user.read_text().strip(), "its user") == str(os.geteuid())
 
 
 @on_native
