@@ -164,6 +164,28 @@ def test_a_program_reads_what_is_sent_to_it(colony):
     assert "got end" not in colony.text
 
 
+@on_native
+def test_everything_that_answers_does_so_as_json_too(colony):
+    """For scripts: objects with the fields of the protocol, and the same exit status."""
+    colony.conf("web", {"args": SLEEP})
+    colony.start()
+    colony.pid_of("web")
+    until(lambda: ncolony(colony, "ping").returncode == 0, "an answer")
+
+    def answer(*words):
+        return json.loads("\n".join(said(colony, *words, "--json")))
+
+    assert answer("ping")["pid"] == colony.pid
+    assert answer("health") == {"healthy": True, "troubles": [], "more": 0}
+    assert [one["state"] for one in answer("scale", "web", "2")["instances"]] == ["running", "running"]
+    assert answer("signal", "CONT", "web") == {"sent": 2}
+    assert answer("why")["problems"] == []
+    assert {one["state"] for one in answer("restart", "web")} == {"running"}
+    assert answer("upgrade")["pid"] == colony.pid
+    assert answer("shutdown") == {"pid": colony.pid}
+    colony.ended()
+
+
 @pytest.mark.parametrize("host", [EPOLL], ids=["epoll"])
 def test_an_upgrade_under_twisted_says_that_the_supervisor_ends(colony):
     """Nobody waits there for a successor that the command cannot start."""

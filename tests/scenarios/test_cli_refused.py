@@ -31,6 +31,7 @@ ASKING = {
     "signal": (["HUP", "web"], ["HUPP", "web"], USAGE),
     "health": (["web"], ["nosuch"], NO_SUCH),
     "ping": ([], ["web"], USAGE),
+    "metrics": ([], ["web"], USAGE),
     "upgrade": ([], ["--wait", "-1"], USAGE),
     "shutdown": ([], ["--within", "soon"], USAGE),
 }
@@ -61,9 +62,19 @@ def test_wrong_names_words_and_options_are_told(running):
     for verb, (_, wrong, status) in ASKING.items():
         check(ncolony(running, verb, *wrong), status)
         check(ncolony(running, verb, "--colour"), USAGE, f"ncolony {verb} --help")
-        if verb not in {"events", "ping", "upgrade", "shutdown", "signal", "scale", "send", "plan", "apply"}:
+        if verb not in {"events", "ping", "metrics", "upgrade", "shutdown", "signal", "scale", "send", "plan", "apply"}:
             check(ncolony(running, verb, "wbe", "nosuch*", "@none"), NO_SUCH, "did you mean 'web'", "'none'")
     assert running.pids("web") == [pid]
+
+
+@on_native
+def test_numbers_that_only_look_like_some_and_names_that_are_no_text_are_told(running):
+    """What Python takes for digits is not all that it can make a number of."""
+    for words in (["logs", "-n", "\u00b2"], ["events", "--since", "\u00b2"], ["scale", "web", "\u00b2"],
+                  ["signal", "\u00b2", "web"], ["logs", "-n", "1" * 5000]):  # fmt: skip
+        check(ncolony(running, *words), USAGE)
+    for verb in ("status", "why", "logs", "stop", "health"):
+        check(ncolony(running, verb, b"w\xffb"), USAGE)
 
 
 @on_native

@@ -10,7 +10,7 @@ import sys
 
 from ncolony.cli.options import Option
 from ncolony.cli.place import connect
-from ncolony.cli.verb import DONE, JSON, NAMES, Call, Verb, misused, status_of, tell
+from ncolony.cli.verb import DONE, JSON, NAMES, Call, Verb, misused, show_json, status_of, tell, whole
 from ncolony.control.client import Denied
 
 TYPE_CHECKING = False
@@ -104,7 +104,10 @@ def _signal(call: Call) -> int:
     if (scope := call.given.last("--scope")) is not None:
         sent["scope"] = scope
     with connect(call.given) as colony:
-        answer = colony.ask("signal", signal=int(number) if number.isdigit() else number, **sent)
+        answer = colony.ask("signal", signal=number if whole(number) is None else whole(number), **sent)
+    if call.has("--json"):
+        show_json(answer)
+        return DONE
     print(f"sent to {answer['sent']} process{'es' * (answer['sent'] != 1)}")
     return DONE
 
@@ -113,7 +116,10 @@ def _send(call: Call) -> int:
     if not call.given.words:
         raise misused(call.verb, "NAME is missing")
     name, *words = call.given.words
-    text = " ".join(words) if words else sys.stdin.read(MAX_TEXT + 1)
+    try:
+        text = " ".join(words) if words else sys.stdin.read(MAX_TEXT + 1)
+    except UnicodeDecodeError:
+        raise misused(call.verb, "standard input has bytes that are no text in UTF-8; only text can be sent") from None
     if words and not call.has("--no-newline"):
         text += "\n"
     if not text:
@@ -138,6 +144,9 @@ def _upgrade(call: Call) -> int:
             return DONE
         colony.reconnect()
         after = colony.hello
+    if call.has("--json"):
+        show_json(after)
+        return DONE
     print(f"{after['ncolony']} has taken over from {before['ncolony']}, pid {after['pid']}; every program goes on")
     return DONE
 
@@ -151,7 +160,9 @@ def _shutdown(call: Call) -> int:
         except ValueError:
             raise misused(call.verb, f"cannot use --within {within}: wanted a number of seconds") from None
     with connect(call.given) as colony:
-        colony.ask("shutdown", **sent)
+        answer = colony.ask("shutdown", **sent)
+    if call.has("--json"):
+        show_json(answer)
     return DONE
 
 
@@ -184,7 +195,7 @@ RELOAD = Verb(
 )  # fmt: skip
 SIGNAL = Verb(
     "signal", "send a signal to programs", _signal, "SIGNAL NAME ... | SIGNAL --all",
-    (ALL, SCOPE),
+    (ALL, SCOPE, JSON),
     NAMES,
     (("ncolony signal HUP web", "have it read its configuration anew, if that is what it does then"),),
 )  # fmt: skip
@@ -196,11 +207,11 @@ SEND = Verb(
     (("ncolony send game say the server restarts in 5 minutes", "one line for its console"),),
 )  # fmt: skip
 UPGRADE = Verb(
-    "upgrade", "have the supervisor become the version that is installed now", _upgrade, "", (WAIT, NO_WAIT),
+    "upgrade", "have the supervisor become the version that is installed now", _upgrade, "", (WAIT, NO_WAIT, JSON),
     "Every program goes on. A version that could not take over is not switched to.",
 )  # fmt: skip
 SHUTDOWN = Verb(
     "shutdown", "stop all programs and end the supervisor", _shutdown, "",
-    (Option("--within", "SECONDS", "what still lives by then gets SIGKILL"), WAIT, NO_WAIT),
+    (Option("--within", "SECONDS", "what still lives by then gets SIGKILL"), WAIT, NO_WAIT, JSON),
     "Done when no process is left. The files stay: the next start of the colony starts the same programs.",
 )  # fmt: skip

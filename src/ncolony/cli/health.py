@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ncolony.cli.options import Option
 from ncolony.cli.place import connect
-from ncolony.cli.verb import DONE, FAILED, NAMES, Call, Verb, misused
+from ncolony.cli.verb import DONE, FAILED, JSON, NAMES, Call, Verb, misused, show_json
 from ncolony.control.client import Unanswered
 
 TIMEOUT = 10.0
@@ -32,6 +32,9 @@ def _health(call: Call) -> int:
     except Unanswered as error:
         call.tell(str(error))
         return FAILED  # what a check of a container may say is 0 and 1
+    if call.has("--json"):
+        show_json(answer)
+        return DONE if answer["healthy"] else FAILED
     for line in answer["troubles"]:
         print(line)
     if answer["more"]:
@@ -45,6 +48,9 @@ def _ping(call: Call) -> int:
     with connect(call.given, _timeout(call)) as colony:
         colony.ask("ping")
         hello = colony.hello
+    if call.has("--json"):
+        show_json(hello)
+        return DONE
     print(f"NColony {hello['ncolony']} answers, pid {hello['pid']}, on the {hello['host']} loop")
     return DONE
 
@@ -59,14 +65,14 @@ def _metrics(call: Call) -> int:
 
 HEALTH = Verb(
     "health", "tell whether all that should be up is running and well", _health, "[NAME ...]",
-    (Option("--program", "NAME", "only this one; the same as the word NAME", repeated=True), WITHIN),
+    (Option("--program", "NAME", "only this one; the same as the word NAME", repeated=True), WITHIN, JSON),
     f"{NAMES}\n"
     "Says nothing and exits with 0 where all is well; else with 1, and a line each. Without a supervisor that is 1\n"
     "too, as checks of containers know no other number. What somebody has stopped by hand, and what has ended as\n"
     "wanted, is well.",
     (("HEALTHCHECK CMD ncolony -C /colony health", "in a Dockerfile"),),
 )  # fmt: skip
-PING = Verb("ping", "tell whether the supervisor answers", _ping, "", (WITHIN,))
+PING = Verb("ping", "tell whether the supervisor answers", _ping, "", (WITHIN, JSON))
 METRICS = Verb(
     "metrics", "print what the supervisor counts, for Prometheus", _metrics, "", (WITHIN,),
     "OpenMetrics text. docs/metrics.md tells what is in it, and how a file of it is kept fresh for a node exporter.",

@@ -8,7 +8,7 @@ from ncolony import ctllib
 from ncolony.cli.change import NO_WAIT, WAIT, waiting
 from ncolony.cli.place import connect, places_of
 from ncolony.cli.status import remark
-from ncolony.cli.verb import DONE, FAILED, Call, Verb, misused
+from ncolony.cli.verb import DONE, FAILED, JSON, Call, Verb, misused, show_json, whole
 from ncolony.control.client import Denied, Unanswered
 
 TYPE_CHECKING = False
@@ -43,7 +43,7 @@ def _act(call: Call) -> int:
         if wait is False:
             return DONE
         limit = float(str(wait))
-        status = _Wait(name, number, leaving).until(watcher, asked, since, monotonic() + limit)
+        status = _Wait(name, number, leaving, raw=call.has("--json")).until(watcher, asked, since, monotonic() + limit)
         if status is None:
             call.tell(f"not there after {limit:g} s, and it goes on; `ncolony why {name}` tells how it stands")
         return FAILED if status is None else status
@@ -53,10 +53,10 @@ def _words(call: Call) -> tuple[str, int]:
     words = call.given.words
     if len(words) != len(("NAME", "N")):
         raise misused(call.verb, "wanted NAME and N")
-    number = words[1]
-    if not (number.isascii() and number.isdigit()) or not 1 <= int(number[:9]) <= MOST:
-        raise misused(call.verb, f"cannot use N {number}: wanted a whole number from 1 up to {MOST}")
-    return words[0], int(number[:9])
+    number = whole(words[1])
+    if number is None or not 1 <= number <= MOST:
+        raise misused(call.verb, f"cannot use N {words[1]}: wanted a whole number from 1 up to {MOST}")
+    return words[0], number
 
 
 def _instances(asked: Client, name: str) -> list[Instance]:
@@ -73,8 +73,8 @@ def _instances(asked: Client, name: str) -> list[Instance]:
 class _Wait:
     """The wait for as many instances as there should be, and for the end of those that should not."""
 
-    def __init__(self, name: str, number: int, leaving: set[int]) -> None:
-        self._name, self._number, self._leaving = name, number, leaving
+    def __init__(self, name: str, number: int, leaving: set[int], *, raw: bool) -> None:
+        self._name, self._number, self._leaving, self._raw = name, number, leaving, raw
 
     def until(self, watcher: Client, asked: Client, since: int, end: float) -> int | None:
         """Wait until then at most; say how things stand, and return the exit status, None where the time was up."""
@@ -98,21 +98,25 @@ class _Wait:
         found = _instances(asked, self._name)
         if len(found) != self._number or self._leaving:
             return None
-        if any(one["state"] in FALLEN for one in found):
-            for one in found:
-                if one["state"] in FALLEN:
-                    print(f"{self._name}:{one['number']}: {one['state']}: {remark(one)}")
-            return FAILED
+        fallen = [one for one in found if one["state"] in FALLEN]
         down = sum(one["want"] == "down" for one in found)
-        if any(one["state"] not in UP and one["want"] != "down" for one in found):
+        if not fallen and any(one["state"] not in UP and one["want"] != "down" for one in found):
             return None
+        if self._raw:
+            show_json({"instances": found})
+        elif fallen:
+            print("\n".join(f"{self._name}:{one['number']}: {one['state']}: {remark(one)}" for one in fallen))
+        else:
+            self._tell(down)
+        return FAILED if fallen else DONE
+
+    def _tell(self, down: int) -> None:
         stopped = f", {down} stopped; `ncolony start {self._name}` starts them" if down else ""
         print(f"{self._name}: {self._number - down} running{stopped}")
-        return DONE
 
 
 SCALE = Verb(
-    "scale", "set how many instances of a program run", _act, "NAME N", (WAIT, NO_WAIT),
+    "scale", "set how many instances of a program run", _act, "NAME N", (WAIT, NO_WAIT, JSON),
     "Changes `instances` in conf/NAME and nothing else there: files are the truth. Done when that many are ready and\n"
     "no other is left; those with the highest numbers go first. Without a supervisor, only the file is changed.",
     (("ncolony scale web 4", "run four of them"),),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 from ncolony.cli.place import connect
 from ncolony.cli.tables import COLOR, DIM, STATES, table, wants_color
-from ncolony.cli.verb import DONE, JSON, NAMES, NOT_RUNNING, Call, Verb
+from ncolony.cli.verb import DONE, JSON, NAMES, NOT_RUNNING, Call, Verb, show_json
 from ncolony.core.spans import seconds
 
 TYPE_CHECKING = False
@@ -26,7 +24,7 @@ def _act(call: Call) -> int:
         answer = colony.ask("status", names=names) if names else colony.ask("status")
     found = answer["instances"]
     if call.has("--json"):
-        print(json.dumps({key: value for key, value in answer.items() if key not in {"id", "ok"}}, indent=2))
+        show_json(answer)
     else:
         if found:
             print(table(HEAD, [_row(one) for one in found], [_colors(one) for one in found], color=color))

@@ -14,8 +14,9 @@ from ncolony.core.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+MAX_DIGITS = 18
 DONE, FAILED, USAGE, NOT_RUNNING, NO_SUCH = 0, 1, 2, 3, 4
 STATUSES = {
     DONE: "done",
@@ -100,6 +101,18 @@ def status_of(error: NColonyError) -> int:
 
         return NOT_RUNNING if isinstance(error, Unanswered) else FAILED
     return KINDS.get(str(getattr(error, "kind", "")), FAILED)
+
+
+def whole(text: str) -> int | None:
+    """Return the whole number that ``text`` is, None where it is none, or one of absurd length."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS else None
+
+
+def show_json(answer: Mapping[str, object]) -> None:
+    """Print what a supervisor has answered, without what only its client needs."""
+    import json
+
+    print(json.dumps({key: value for key, value in answer.items() if key not in {"id", "ok"}}, indent=2))
 
 
 def misused(verb: Verb, why: str) -> ConfigError:

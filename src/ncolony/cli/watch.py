@@ -9,7 +9,7 @@ import time
 from ncolony.cli.options import Option
 from ncolony.cli.place import connect
 from ncolony.cli.tables import BLUE, BOLD, COLOR, DIM, GREEN, RED, YELLOW, paint, printable, wants_color
-from ncolony.cli.verb import DONE, JSON, Call, Verb, misused
+from ncolony.cli.verb import DONE, JSON, Call, Verb, misused, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class _Label:
 def _events(call: Call) -> int:
     given = call.given
     since = given.last("--since")
-    if since is not None and since != "now" and not since.isdigit():
+    if since is not None and since != "now" and whole(since) is None:
         raise misused(call.verb, f"cannot use --since {since}: wanted the number of an event, or now")
     sent: dict[str, object] = {"names": given.words} if given.words else {}
     color = wants_color(given)
@@ -110,9 +110,10 @@ def _count(call: Call, option: str, default: int) -> int:
     text = call.given.last(option)
     if text is None:
         return default
-    if not text.isdigit():
+    number = whole(text)
+    if number is None:
         raise misused(call.verb, f"cannot use {option} {text}: wanted a whole number")
-    return int(text)
+    return number
 
 
 def _pattern(call: Call) -> re.Pattern[str] | None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 from ncolony.cli.place import connect
 from ncolony.cli.tables import BOLD, COLOR, DIM, paint, printable, wants_color
-from ncolony.cli.verb import DONE, JSON, Call, Verb
+from ncolony.cli.verb import DONE, JSON, Call, Verb, show_json
 from ncolony.core.story import is_wrong, tell
 
 TYPE_CHECKING = False
@@ -25,7 +24,7 @@ def _act(call: Call) -> int:
     with connect(call.given) as colony:
         answer = colony.ask("why", names=names) if names else colony.ask("why")
     if call.has("--json"):
-        print(json.dumps({key: value for key, value in answer.items() if key not in {"id", "ok"}}, indent=2))
+        show_json(answer)
         return DONE
     now = time.time()
     for line in stories(answer, now) if names else _wrong(answer):
