@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ncolony.core.cronline import FIELDS, SHORTHANDS, parse
 from ncolony.core.readers import Mismatch
+from ncolony.core.record import replace
 from ncolony.core.schedule import following, stamp
 
 if TYPE_CHECKING:
@@ -119,6 +120,13 @@ def test_a_line_that_never_comes_is_refused(line: str) -> None:
 def test_a_line_that_comes_seldom_is_taken(line: str) -> None:
     """29 February comes, also on one day of the week; with two restricted days either is enough."""
     assert moments(line, "UTC", "2097-01-01T00:00", 1)
+
+
+def test_a_line_that_was_not_parsed_and_never_comes_is_a_bug_of_ours() -> None:
+    """It is told, and nobody looks for ever."""
+    never = replace(parse("0 0 1 2 *"), days=(30,))
+    with pytest.raises(AssertionError, match="never comes"):
+        following(never, 0.0, lambda _: 0)
 
 
 def test_days_of_month_and_week_are_either_where_both_are_restricted() -> None:

@@ -32,6 +32,7 @@ from ncolony.core.states import (
     Instance,
     Killing,
     Outdated,
+    Overdue,
     Ready,
     Restart,
     Running,
@@ -74,6 +75,10 @@ END = Ended(4, 1, usage=Usage(0.5, 0.25, 31_000_000))
     ("found", "wanted"),
     [
         (entry(Spawning(0.0), Spawned(4, 99), Running(99, 0.0)), {"k": "start", "pid": 99}),
+        (
+            entry(Running(99, 0.0), Overdue(4, "its run took longer than 5 s"), Stopping(99, 17.0)),
+            {"k": "stop", "cause": "overdue", "why": "its run took longer than 5 s"},
+        ),
         (
             entry(Spawning(0.0), SpawnFailed(4, "no such file"), Backoff(13.0), 1),
             {"k": "fail", "why": "no such file", "next": {"state": "backoff", "in": 1.0, "attempt": 2}},
@@ -330,6 +335,9 @@ def test_spans_are_said_as_people_say_them(span: float, words: str) -> None:
         ({"state": "killing", "uptime": None}, "did not end in time, and got SIGKILL"),
         ({"state": "waiting", "uptime": None, "waits_for": "db"}, "waits for db"),
         ({"state": "waiting", "uptime": None, "waits_for": ""}, ""),
+        ({"state": "waiting", "uptime": None, "waits_for": "its time", "schedule": {"next": "x", "due": False}}, ""),
+        ({"state": "waiting", "uptime": None, "waits_for": "db", "schedule": {"next": "x", "due": True}},
+         "waits for db"),
         ({"state": "exited", "last_end": {"status": 0, "words": "exited with status 0"}}, ""),
         ({"state": "exited", "last_end": {"status": 3, "words": "exited with status 3"}},
          "exited with status 3, and is left as it is"),

@@ -16,6 +16,7 @@ from ncolony.core.states import (
     Starting,
     State,
     Stopped,
+    Waiting,
 )
 from ncolony.core.wellness import troubles
 
@@ -52,6 +53,15 @@ def test_what_still_starts_is_told_with_what_it_waits_for() -> None:
         "web is starting, waiting for tcp 127.0.0.1:80",
     )
     assert found(starting) == ("web is starting",)
+
+
+def test_what_waits_for_its_time_is_well_and_what_waits_for_more_is_not() -> None:
+    """Between two of its runs there is nothing to be there; but its time may have come, or never be known."""
+    coming: dict[str, object] = {"next": "2026-11-26T02:30:00+01:00", "due": False}
+    assert found(Waiting(0.0), schedule=coming) == ()
+    assert found(Waiting(0.0), schedule={**coming, "due": True}) == ("web is waiting",)
+    assert found(Waiting(0.0), schedule={"next": None, "due": False}) == ("web is waiting",)
+    assert found(Waiting(0.0)) == ("web is waiting",)
 
 
 def test_what_is_not_well_is_told_with_the_last_error() -> None:

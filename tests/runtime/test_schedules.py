@@ -11,7 +11,7 @@ from ncolony.core.errors import OSFailure
 from ncolony.core.kept import Kept
 from ncolony.core.program import Need, RestartPolicy
 from ncolony.core.schedule import QUEUE, REPLACE, SKIP, Schedule
-from ncolony.core.states import UP, Backoff, Instance, Running, Waiting
+from ncolony.core.states import UP, Backoff, Exited, Instance, Running, Waiting
 from ncolony.posix.moments import Moments
 from ncolony.runtime.dependencies import STEADY, Dependencies
 from ncolony.runtime.schedules import Schedules
@@ -251,6 +251,27 @@ def test_at_most_one_run_is_put_off(stage):
     assert stage.state == "waiting"
 
 
+def test_a_moment_of_cron_that_finds_it_running_is_over(stage):
+    """Also for whoever asks later: it is neither missed nor late."""
+    stage.apply(nightly(catch_up=True))
+    stage.sleep_until("2026-03-03T02:31")
+    assert (stage.births, stage.about()["skipped"], stage.about()["missed"]) == (1, 1, 0)
+    stage.process.end(0)
+    stage.wall.jump(1.0)
+    assert (stage.births, stage.state) == (1, "waiting")
+
+
+def test_a_moment_replaces_a_retry_that_is_still_to_come(stage):
+    """The failures before it are forgotten."""
+    stage.takes(1.0, status=1)
+    rule = Schedule(every=10.0, overlap=REPLACE, retries=5)
+    stage.apply(program("web", schedule=rule, restart=RestartPolicy(min_delay=100.0)))
+    stage.loop.advance(9.0)
+    assert (stage.births, stage.state) == (1, "backoff")
+    stage.loop.advance(1.0)
+    assert (stage.births, stage.state) == (2, "running")
+
+
 # Ends -----------------------------------------------------------------------------------------------------------------
 
 
@@ -487,6 +508,26 @@ def test_a_zone_that_the_system_does_not_know_is_said_and_stops_nobody_else(stag
     assert stage.births == 2
 
 
+def test_what_waited_for_its_needs_alone_waits_for_its_time_from_now_on(needy):
+    """And for both, when that has come."""
+    needy.apply(program("web", needs=(Need("db"),)))
+    needy.apply(program("web", needs=(Need("db"),), schedule=Schedule(cron=parse("30 2 * * *"))))
+    needy.apply(program("db"))
+    needy.loop.advance(60.0)
+    assert needy.states["web", 1] == "waiting"
+    needy.sleep_until("2026-03-02T02:30")
+    assert needy.states["web", 1] == "running"
+
+
+def test_closed_it_asks_nothing_of_the_loop_any_more(stage):
+    """The programs are left to a successor, and so are the moments."""
+    stage.takes(1.0)
+    stage.apply(every(60.0, timeout=30.0), nightly(name="other"))
+    stage.loop.advance(2.0)
+    stage.schedules.close()
+    assert stage.loop.timers == []
+
+
 # Clocks that are set, and sleep ---------------------------------------------------------------------------------------
 
 
@@ -611,6 +652,15 @@ def test_a_run_that_was_cut_short_at_its_start_is_made_up(stage, state, attempt)
     stage.sleep_until("2026-03-02T02:30:00")
     other = successor(stage, state, 5.0, nightly(retries=1), attempt=attempt)
     other.loop.advance(1.0)
+    assert other.births == 1
+
+
+def test_one_that_had_ended_for_good_is_scheduled_by_the_next_supervisor(stage):
+    """It was described anew while none ran."""
+    stage.apply()
+    other = successor(stage, Exited(0), 5.0, nightly())
+    assert other.state == "waiting"
+    other.sleep_until("2026-03-02T02:30")
     assert other.births == 1
 
 

@@ -44,10 +44,8 @@ class Cron:
     through: bool
     """The hours begin with ``*``: it goes by the time that passes, also where the clocks are changed."""
 
-    def falls_on(self, month: int, day: int, weekday: int) -> bool:
-        """Tell whether there are moments on a day."""
-        if month not in self.months:
-            return False
+    def falls_on(self, day: int, weekday: int) -> bool:
+        """Tell whether there are moments on a day of one of its months."""
         if self.either:
             return day in self.days or weekday in self.weekdays
         return day in self.days and weekday in self.weekdays

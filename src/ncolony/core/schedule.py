@@ -98,7 +98,7 @@ def _days(cron: Cron, first: int) -> Iterator[int]:
         if month in cron.months:
             base = days_before(year, month)
             for day in range(start, length(year, month) + 1):
-                if cron.falls_on(month, day, (base + day + 3) % 7):  # 1970 began on a Thursday
+                if cron.falls_on(day, (base + day + 3) % 7):  # 1970 began on a Thursday
                     yield base + day - 1
         start = 1
         year, month = (year, month + 1) if month < len(_LENGTHS) else (year + 1, 1)
