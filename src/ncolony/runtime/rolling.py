@@ -40,7 +40,7 @@ class Rolls:
 
     def begin(self, program: Program, places: Sequence[Place], why: str, rule: ReloadRule | None = None) -> None:
         """Replace the processes of places. Where none of them serves, there is nothing to spare: all at once."""
-        self.end(program.name)
+        self.end(program.name, "another one begins")
         places = [place for place in places if not place.leaving]
         if not any(serves(place) for place in places):
             for place in places:
@@ -86,17 +86,22 @@ class Rolls:
         roll = self._rolls.get(name)
         return roll is not None and roll.tries(number)
 
-    def end(self, name: str) -> None:
+    def end(self, name: str, why: str) -> None:
         """Leave off: whatever has been replaced by now stays so."""
         self._refused.pop(name, None)
         roll = self._rolls.pop(name, None)
         if roll is not None:
             roll.leave_off()
+            self._tell_end(name, why)
 
     def end_all(self) -> None:
         """Leave off with all of them; whoever asks stops everything."""
         for name in list(self._rolls):
             self._rolls.pop(name).rest()
+            self._tell_end(name, "the colony is being stopped")
+
+    def _tell_end(self, name: str, why: str) -> None:
+        self.slots.tell(events.ReloadEnded(name, f"is not reloaded any further: {why}"))
 
     def over(self, program: Program, why: str, *, refused: bool) -> None:
         """Take note that a reload is over, and tell why it did not come to its end, if so."""

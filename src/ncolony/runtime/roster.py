@@ -56,7 +56,7 @@ class Roster:
             self.rolling().describe(program, places, why)
         else:
             if mixed:
-                self.rolling().end(program.name)
+                self.rolling().end(program.name, "it is described without `reload` now")
             for place in places:
                 self._describe(place, program)
                 new = mixed and place.meaning == fingerprint(program)
@@ -111,7 +111,7 @@ class Roster:
         del self.programs[act.name]
         self._slots.tell(events.ProgramsChanged(events.PROGRAM_REMOVED, act.name, None))
         if self.rolls is not None:
-            self.rolls.end(act.name)
+            self.rolls.end(act.name, "it was removed")
         for place in self.places_of(act.name):
             self.part_with(place, why="it was removed")
 
