@@ -14,6 +14,8 @@ from ncolony.posix.link import at_door, knock
 from tests.posix.conftest import turn_until
 from tests.scenarios.colony import descriptors_of
 
+IDLE = 4  # descriptors of a keeper that holds nothing: 0, 1, 2 and its supervisor
+
 
 class Home:
     """A state directory, and the supervisors that have it one after the other."""
@@ -112,6 +114,25 @@ def test_a_name_is_kept_once_and_not_after_it_was_dropped(home, pipe):
     [fd] = kept["a:1"].fds.values()
     assert os.path.sameopenfile(fd, write)
     os.close(fd)
+
+
+def test_what_is_dropped_in_one_turn_is_dropped_together_and_what_is_kept_after_it_stays(home, pipe):
+    """A stop of many programs is a few messages, however long their names; a name that comes again is not lost."""
+    names = [f"{number:0200}:1" for number in range(100)]
+    for name in (*names, "other:1"):
+        home.keeping.keep(PIPES, name, {"stdout": copy(pipe[0])})
+    home.turn_until(lambda: len(descriptors_of(home.keeper())) == IDLE + len(names) + 1)
+    for name in names:
+        home.keeping.drop(PIPES, name)
+    home.keeping.keep(PIPES, names[7], {"stdout": copy(pipe[0])})
+    home.keeping.drop(PIPES, names[8])
+    home.turn_until(lambda: len(descriptors_of(home.keeper())) == IDLE + 2)
+    home.keeping.close()
+    home.keeping = home.next()
+    kept = home.keeping.recall()[PIPES]
+    assert kept.keys() == {"other:1", names[7]}
+    for one in kept.values():
+        os.close(one.fds["stdout"])
 
 
 @pytest.mark.parametrize("words", [("keep",), ("drop",), ("keep", "pipes/b:1"), ("have", "x"), ("\xff",)])

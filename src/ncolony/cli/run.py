@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 DONE, FAILED, USAGE_STATUS = 0, 1, 2
 COLONY = PLACE[0]
 FOLDERS = {"config": "conf", "messages": "messages"}
+SELDOM = 10_000  # new objects between two looks for garbage: what a supervisor makes stays, or is freed without one
 CAN_TAKE_OVER = Option("--can-take-over", "", "only tell whether this version could take the colony over; see upgrade")
 
 
@@ -33,6 +35,7 @@ def main(argv: Sequence[str]) -> int:
         wanted = parse(argv)
         if wanted is None:
             return DONE
+        gc.set_threshold(SELDOM)
         from ncolony.hosts.native import Host
 
         return Host(wanted).run()

@@ -7,7 +7,7 @@ A supervisor sends the end of a connection through the keeper's door, a datagram
 one to do so is obeyed. A message on the connection is words with NULs between them, and descriptors beside it:
 
     keep KEY NOTE LABEL...    hold these from now on, one for each label, instead of what that key had
-    drop KEY                  close them
+    drop KEY...               close them
     give                      answered by ``have KEY NOTE LABEL...`` for each key, and ``all PID``
     end
 
@@ -115,8 +115,10 @@ class Keeper:
             self._leave()
         elif words[0] == END:
             sys.exit()
-        elif words[0] in (KEEP, DROP) and len(words) > 1:
-            self._drop(words[1])
+        elif words[0] in (KEEP, DROP):
+            _, *keys = words if words[0] == DROP else words[:2]
+            for key in keys:
+                self._drop(key)
             if words[0] == KEEP and len(fds) == len(words) - UNLABELLED:
                 self._held[words[1]] = tuple(words[1:]), fds
                 return

@@ -34,6 +34,7 @@ PATIENCE = 5.0
 SHORT = 1.0  # seconds of life after which the next keeper has to wait
 MAX_DELAY = 60.0
 MAX_NOTE = MAX_SIZE // 2
+TOGETHER = 32  # keys in one message: names have at most 200 bytes
 LOST = "what a program writes is lost if it ends while no supervisor lives"
 _BLOCKED = tuple(sorted(signal.valid_signals() - {signal.SIGTERM}))
 
@@ -65,6 +66,7 @@ class Keeping:
         self._since = self._delay = 0.0
         self._timer: Timer | None = None
         self._ended: Callable[[], None] | None = None
+        self._dropped: list[str] = []
         self.renewed: list[Callable[[], None]] = []
         """Called when there is a new keeper, which has to be told everything."""
 
@@ -102,6 +104,7 @@ class Keeping:
         """
         if self._link is None and self._timer is None and self._ended is None:
             self._start()
+        self._drop_all()
         if self._link is not None:
             note = note if len(os.fsencode(note)) < MAX_NOTE else ""
             self._link.send((KEEP, f"{kind}/{key}", note, *fds), tuple(fds.values()))
@@ -109,13 +112,19 @@ class Keeping:
             close_all(fds.values())
 
     def drop(self, kind: str, key: str) -> None:
-        """Have what was held of this kind and key closed."""
-        if self._link is not None:
-            self._link.send((DROP, f"{kind}/{key}"))
+        """Have what was held of this kind and key closed, when the loop has turned."""
+        if self._link is None:
+            return
+        if not self._dropped:
+            self._loop.call_at(self._loop.now(), self._drop_all)
+        self._dropped.append(f"{kind}/{key}")
+        if len(self._dropped) >= TOGETHER:
+            self._drop_all()
 
     def end(self, ended: Callable[[], None]) -> None:
         """Have the keeper end, and call ``ended`` when it is gone."""
         self._cancel()
+        self._dropped.clear()  # all of it is dropped
         self._ended = ended
         if self._link is not None:
             self._link.send((END,))
@@ -125,7 +134,13 @@ class Keeping:
     def close(self) -> None:
         """Let go of the keeper, and leave it to a successor."""
         self._cancel()
+        self._drop_all()
         self._let_go()
+
+    def _drop_all(self) -> None:
+        dropped, self._dropped = self._dropped, []
+        if dropped and self._link is not None:
+            self._link.send((DROP, *dropped))
 
     def _start(self) -> None:
         self._timer = None
