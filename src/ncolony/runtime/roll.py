@@ -7,20 +7,8 @@ from __future__ import annotations
 
 from ncolony.core import events
 from ncolony.core.kept import fingerprint
-from ncolony.core.outcome import in_words
-from ncolony.core.states import (
-    DOWN,
-    UP,
-    DeadlinePassed,
-    Ended,
-    Exited,
-    Fatal,
-    Restart,
-    Running,
-    SpawnFailed,
-    Starting,
-    Unhealthy,
-)
+from ncolony.core.states import DOWN, UP, Exited, Fatal, Restart, Running
+from ncolony.runtime.newcomers import failure, give, is_settled, serves
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,7 +78,7 @@ class Roll:
     def settle(self, surplus: Sequence[Place]) -> None:
         """Let go of ``surplus`` as soon as all others serve, or have had their time to."""
         self._surge = {place.number: place for place in surplus}
-        others = [place for place in self._own() if place.instance.want == UP and not _is_settled(place)]
+        others = [place for place in self._own() if place.instance.want == UP and not is_settled(place)]
         self._try({place.number: place.instance.run for place in others}, self._program.stop.timeout)
 
     def describe(self, program: Program, why: str) -> None:
@@ -133,7 +121,7 @@ class Roll:
             self._soon()
         if number not in self._trial:
             return
-        why = _failure(event, self._trial[number])
+        why = failure(event, self._trial[number])
         if event.after.want == DOWN and number not in self._surge:
             self._ready.add(number)  # somebody has stopped it: nothing to wait for
         elif why and self._phase != SETTLE:
@@ -301,36 +289,3 @@ class Roll:
                 give(place, self._program)
         self._rolls.over(self._program, why, refused=any(place.program is not self._program for place in own))
         self.leave_off()
-
-
-def give(place: Place, program: Program) -> None:
-    """Describe a place anew; its process goes on."""
-    if place.program is not program:
-        place.program = program
-        if place.channel is not None:
-            place.channel.describe(place.slot(), program.log)
-
-
-def serves(place: Place) -> bool:
-    """Tell whether a place has a process that is ready."""
-    return isinstance(place.instance.state, Running)
-
-
-def _is_settled(place: Place) -> bool:
-    return isinstance(place.instance.state, Running | Exited | Fatal)
-
-
-def _failure(event: InstanceChanged, run: int) -> str:
-    """Say how a change shows that a new process is no good; nothing where it does not."""
-    given = event.given
-    if event.after.run < run:
-        return ""
-    if isinstance(given, SpawnFailed):
-        return f"cannot be started: {given.why}"
-    if isinstance(given, Ended) and isinstance(event.before.state, Starting | Running):
-        early = " before it was ready" if isinstance(event.before.state, Starting) else ""
-        return in_words(given.status, core=given.core, oom=given.oom) + early
-    if isinstance(given, Unhealthy):
-        return f"is not well: {given.why}"
-    late = isinstance(given, DeadlinePassed) and isinstance(event.before.state, Starting)
-    return "was not ready in time" if late and not isinstance(event.after.state, Running) else ""

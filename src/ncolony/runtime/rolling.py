@@ -12,7 +12,8 @@ from ncolony.core import events
 from ncolony.core.kept import fingerprint
 from ncolony.core.reloadkeys import ReloadRule
 from ncolony.core.states import UP, Restart, Stopped
-from ncolony.runtime.roll import Roll, give, serves
+from ncolony.runtime.newcomers import give, serves
+from ncolony.runtime.roll import Roll
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
