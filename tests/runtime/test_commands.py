@@ -1,10 +1,12 @@
 """What operators and companions ask of a supervisor, over pretended processes."""
 
+import json
+
 import pytest
 
 from ncolony.core.errors import NoSuch
 from ncolony.core.events import InstanceChanged, InstanceTakenOver
-from ncolony.core.kept import Kept, from_plain, to_plain
+from ncolony.core.kept import Kept, from_plain, to_text
 from ncolony.core.program import Need
 from ncolony.core.states import DOWN, Instance, Ready, Restart, Stop, Stopped, Waiting
 from tests.runtime.conftest import Stage, program
@@ -123,7 +125,7 @@ def test_the_last_output_of_a_slot_is_at_hand(stage):
 def test_held_is_kept_over_the_death_of_the_supervisor():
     """A successor leaves it stopped (supervisord starts such programs again: Supervisor/supervisor#591)."""
     kept = Kept("web", 1, Instance(Stopped(), DOWN, 0, 3, held=True), 0)
-    assert from_plain(to_plain(kept)) == kept
+    assert from_plain(json.loads(to_text(kept))) == kept
     stage = Stage()
     stage.supervisor.remember({("web", 1): kept})
     stage.apply(program())

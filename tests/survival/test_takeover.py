@@ -357,13 +357,13 @@ def test_records_of_another_boot_are_not_followed(mortal):
     assert mortal.stop() == 0
     mortal.process.stdout.close()
     path = mortal.messages / ".ncolony" / "records"
-    from ncolony.core.kept import Kept, to_plain
+    from ncolony.core.kept import Kept, to_text
     from ncolony.core.states import UP, Instance, Running
-    from ncolony.posix.records import SLOT, encode
+    from ncolony.posix.records import SLOT, encode, seal
 
     kept = Kept("web", 1, Instance(Running(os.getpid(), 1.0), UP, 0, 7), 1, 5)
     head = encode({"v": 1, "boot": "another", "colony": "0123456789ab"})
-    path.write_bytes(b"".join(line.ljust(SLOT - 1) + b"\n" for line in (head, encode(to_plain(kept)))))
+    path.write_bytes(b"".join(line.ljust(SLOT - 1) + b"\n" for line in (head, seal(to_text(kept)))))
     mortal.again()
     mortal.wait_for(r"web runs, pid", since=len(mortal.text))
     mortal.one("web")

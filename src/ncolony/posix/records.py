@@ -13,7 +13,7 @@ from binascii import crc32
 from errno import EINVAL, EOPNOTSUPP
 
 from ncolony.core.events import InstanceChanged, InstanceTakenOver
-from ncolony.core.kept import VERSION, Kept, Senseless, from_plain, to_plain
+from ncolony.core.kept import VERSION, Kept, Senseless, from_plain, to_text
 from ncolony.core.states import Stopped, pid_of
 from ncolony.posix.processes import ticks_now
 
@@ -81,7 +81,7 @@ class Records:
         if kept.born:
             self._born[key] = kept.born
         try:
-            self._put(self._slot(key), encode(to_plain(kept)))
+            self._put(self._slot(key), seal(to_text(kept)))
         except OSError as error:
             self._miss(key, error)
             return
@@ -110,7 +110,7 @@ class Records:
             self._grow()
             for one in kept:
                 self._slots[one.program, one.number] = self._next_slot()
-                self._put(self._last, encode(to_plain(one)))
+                self._put(self._last, seal(to_text(one)))
                 self._born[one.program, one.number] = one.born
             os.replace(new, self._path)
         except OSError:
@@ -234,8 +234,13 @@ def _record(line: bytes) -> Kept | None:
 
 def encode(value: dict[str, object]) -> bytes:
     """Return an object as a line with its checksum."""
-    text = _ENCODER.encode(value).encode("utf-8", "surrogatepass")
-    return text + b" %08x" % crc32(text)
+    return seal(_ENCODER.encode(value))
+
+
+def seal(text: str) -> bytes:
+    """Return the text of an object as a line with its checksum."""
+    data = text.encode("utf-8", "surrogatepass")
+    return data + b" %08x" % crc32(data)
 
 
 def decode(line: bytes) -> dict[str, object]:
