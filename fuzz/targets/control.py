@@ -10,7 +10,7 @@ from ncolony.control.calls import World
 from ncolony.control.messages import MAX_WAIT
 from ncolony.control.server import Server
 from ncolony.control.story import Story
-from ncolony.core.program import Program
+from ncolony.core.program import Defaults, Program
 from ncolony.core.words import Narrator
 from ncolony.posix.doorway import Peer
 from ncolony.runtime.supervisor import Supervisor
@@ -37,8 +37,20 @@ class _House:
             self.loop, FakeSpawner(self.loop), self.channels, colony="c", inherit={}, observers=[self]
         )
         self.farewells = []
-        world = World(self.loop, self.supervisor, self.channels, self.story, lambda *_: {}, lambda *_: iter(()), list,
-                      dict, lambda answer: answer("not here"), self.shut_down, self.farewells)  # fmt: skip
+        world = World(
+            loop=self.loop,
+            supervisor=self.supervisor,
+            outputs=self.channels,
+            story=self.story,
+            about=lambda *_: {},
+            history=lambda *_: iter(()),
+            problems=list,
+            defaults=Defaults,
+            colony=dict,
+            upgrade=lambda answer: answer("not here"),
+            shut_down=self.shut_down,
+            farewells=self.farewells,
+        )
         self.server = Server(world, None, {})
         self.supervisor.apply({one.name: one for one in PROGRAMS})
         self.loop.settle()
