@@ -197,6 +197,35 @@ def test_the_fingerprint_changes_with_what_a_process_was_started_with() -> None:
     assert fingerprint(program) == fingerprint(replace(program, stop=StopPolicy(timeout=1.0)))
 
 
+def test_a_record_is_80_characters_of_a_reason_and_no_process_by_default() -> None:
+    """What fits into the fixed size of one, on disk."""
+    fatal = Kept("web", 1, Instance(Fatal("x" * 81), DOWN, 0, 1), 0)
+    assert to_plain(fatal)["why"] == "x" * 80
+    assert to_plain(fatal)["born"] == 0
+
+
+def test_a_hold_is_kept_and_a_record_without_one_has_none() -> None:
+    """What somebody stopped by hand stays stopped after the next supervisor's start; older versions know no holds."""
+    held = Kept("web", 1, Instance(Stopped(), DOWN, 0, 1, held=True), 0)
+    assert to_plain(held)["held"] is True
+    assert from_plain(to_plain(held)) == held
+    assert not from_plain(plain(Stopped())).instance.held
+    assert "held" not in plain(Stopped())
+    assert not from_plain(plain(Stopped(), held=1)).instance.held
+
+
+def test_the_least_and_the_most_that_is_believed() -> None:
+    """Whatever a number can be on a machine."""
+    assert from_plain(plain(Running(100, 1.0), pid=2)).instance.state == Running(2, 1.0)
+    assert from_plain(plain(Running(100, 1.0), pid=2**31 - 1)).instance.state == Running(2**31 - 1, 1.0)
+    assert from_plain(plain(Stopped(), run=2**53 - 1)).instance.run == 2**53 - 1
+    assert refusal(plain(Stopped(), run=2**53)) == f"its 'run' is {2**53}"
+    for wrong in (2.0**53, -(2.0**53)):
+        assert refusal(plain(Backoff(1.0), deadline=wrong)) == f"its 'deadline' is {wrong}"
+    assert from_plain(plain(Backoff(1.0), deadline=2.0**53 - 1)).instance.state == Backoff(2.0**53 - 1)
+    assert from_plain(plain(Backoff(1.0), deadline=1 - 2.0**53)).instance.state == Backoff(1 - 2.0**53)
+
+
 def test_the_wish_is_kept() -> None:
     """A stop that was under way goes on as one."""
     stopping = Kept("web", 1, Instance(Stopping(100, 5.0), DOWN, 0, 1), 0)

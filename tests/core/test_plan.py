@@ -8,9 +8,11 @@ import pytest
 
 from ncolony.core.check import check
 from ncolony.core.keys import KEYS
-from ncolony.core.plan import Add, Change, Remove, differing, plan
+from ncolony.core.plan import Add, Change, Remove, differing, plan, restarting_fields
+from ncolony.core.probespec import Reports
 from ncolony.core.program import Defaults, Program
 from ncolony.core.readers import NOT_YET
+from ncolony.core.record import replace
 
 
 def program(name: str = "web", **keys: object) -> Program:
@@ -36,6 +38,30 @@ def test_a_program_that_was_not_there_is_added() -> None:
 def test_a_program_that_is_there_no_more_is_removed() -> None:
     """A file that was deleted."""
     assert plan({"web": BEFORE}, {"web": None}) == (Remove("web"),)
+
+
+def test_what_comes_first_is_said_by_priority_and_then_by_the_order_given() -> None:
+    """A low number first, whether it is new or changed."""
+    last, first, second = program("a", priority=5000), program("b", priority=-5), program("c")
+    changed = replace(second, cwd="/")
+    acts = plan({"c": second}, {"a": last, "b": first, "c": changed})
+    assert acts == (Add(first), Change(changed, ("cwd",), restart=True), Add(last))
+
+
+def test_what_a_process_is_given_to_report_by_needs_a_new_one() -> None:
+    """No key of its own says that: it follows from `ready` and `health`."""
+    changed = replace(BEFORE, reports=Reports(notify=True))
+    assert plan({"web": BEFORE}, {"web": changed}) == (Change(changed, ("reports",), restart=True),)
+
+
+def test_a_process_is_started_with_these_and_nothing_else() -> None:
+    """A successor takes a process over where all of them are the same."""
+    fields = restarting_fields()
+    assert {"args", "env", "env_inherit", "uid", "gid", "cwd", "umask", "extras", "reports"} <= set(fields)
+    assert not {"restart", "stop", "priority", "instances", "labels", "autostart", "health", "name", "text"} & set(
+        fields
+    )
+    assert set(fields) <= set(Program.__match_args__)
 
 
 def test_what_was_never_there_needs_no_removal() -> None:

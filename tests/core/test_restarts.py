@@ -160,6 +160,16 @@ def test_a_budget_is_so_many_restarts_within_the_window() -> None:
     assert overspent(policy, spend(policy, recent, 17.0))
 
 
+def test_a_restart_as_long_ago_as_the_window_counts_no_more() -> None:
+    """Five within a minute, and the first of them a minute ago: there is room for one."""
+    assert spend(RestartPolicy(attempts=9, window=10.0), (0.0, 0.5), 10.0) == (0.5, 10.0)
+
+
+def test_a_lot_may_have_any_name_in_it() -> None:
+    """Also one that is no UTF-8, from a directory that somebody else has filled."""
+    assert 0.0 < shortened(RestartPolicy(jitter=1.0), 1.0, "web\udcff 1") <= 1.0
+
+
 def test_without_a_window_nothing_is_remembered() -> None:
     """A restart a second for a year must take no room."""
     assert spend(RestartPolicy(attempts=3), (1.0,), 2.0) == ()

@@ -67,3 +67,10 @@ def test_what_waits_for_its_time_is_well_and_what_waits_for_more_is_not() -> Non
 def test_what_is_not_well_is_told_with_the_last_error() -> None:
     """It may be replaced soon; until then it is in the way."""
     assert found(Running(7, 0.0), health={"ok": False, "last_error": "refused"}) == ("web is not well: refused",)
+
+
+def test_one_that_waits_for_its_hour_is_well() -> None:
+    """Between two runs of a schedule nothing is wrong; a run that is due and does not come is told."""
+    assert found(Waiting(0.0), schedule={"next": 1764032462.0, "due": 0}) == ()
+    assert found(Waiting(0.0), schedule={"next": 1764032462.0, "due": 1}) == ("web is waiting",)
+    assert found(Waiting(0.0)) == ("web is waiting",)
