@@ -1,7 +1,7 @@
 """Chooses which inputs are worth keeping: few and small ones that together reach all that all of them reach.
 
-Called by scripts/fuzz: ``python -m fuzz.keep TARGET FOLDER``. What is in the corpus already and still reaches something
-that nothing else does stays.
+Called by scripts/fuzz: ``python -m fuzz.keep TARGET FOLDER``. What is in the corpus already stays where it
+still reaches something that nothing else does; what people have put there, ``seed-N``, stays in any case.
 """
 
 import sys
@@ -59,10 +59,14 @@ def main():
     one_input(b"")  # what is imported late is imported now
     old = drive.corpus(name)
     inputs = {*old.values(), *(path.read_bytes() for path in found.iterdir())}
+    seeds = {data for path, data in old.items() if path.startswith("seed-")}
     kept = chosen(one_input, {data for data in inputs if len(data) <= drive.MAX_SIZE})
     for path in old:
-        (folder / path).unlink()
+        if not path.startswith("seed-"):
+            (folder / path).unlink()
     for data in kept:
+        if data in seeds:
+            continue
         (folder / sha1(data).hexdigest()[:12]).write_bytes(data)  # noqa: S324 - a name, no secret
     print(f"{name}: kept {len(kept)} of {len(inputs)} inputs")
 
