@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import logs, machine, reaper, survive
+from bench import journal, logs, machine, reaper, survive
 from bench.build import build
 from bench.contestants import CONTESTANTS, YARDSTICK, Contestant, Job, Tools
 from bench.errors import BenchError
@@ -178,6 +178,15 @@ def _stop_s(session: Session, name: str) -> float:
         return supervisor.stop()
 
 
+def journal_cost(session: Session) -> Iterator[Row]:
+    """Restart many programs, with the journal and without it."""
+    programs = session.sizes.stopped
+    least = journal.restarts(session.tools, programs, session.sizes.repeat + 1, session.options.timeout)
+    percent = (least["with"] / least["without"] - 1) * 100
+    found = f"{percent:.1f} % of the CPU ({least['with']:.3f} s, {least['without']:.3f} s without it)"
+    yield Row(f"what the journal adds to a restart of {programs} programs", "≤ 5 %", found, verdict(percent <= 5))
+
+
 def reaper_memory(session: Session) -> Iterator[Row]:
     """Weigh the reaper, which shares its pages with nobody."""
     commands = reaper.contestants(session.tools.python)
@@ -195,6 +204,7 @@ MEASURES: dict[str, Callable[[Session], Iterator[Row]]] = {
     "prefixed": prefixed,
     "chatty": chatty,
     "stop": stop,
+    "journal": journal_cost,
     "reaper": reaper_memory,
 }
 
