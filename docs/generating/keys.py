@@ -13,7 +13,6 @@ from ncolony.core import (
     needkeys,
     parse,
     probekeys,
-    readers,
     reloadkeys,
     schedulekeys,
 )
@@ -182,8 +181,7 @@ def _colony():
         " changes; one that cannot be used is reported, and what it said before goes on to hold. It has no keys of your"
         " own."
     )
-    keys_there = [key for key in colonyspec.COLONY_KEYS if key.read is not readers.not_yet]
-    rows = [[code(key.name), key.wanted, _default(key), key.meaning] for key in keys_there]
+    rows = [[code(key.name), key.wanted, _default(key), key.meaning] for key in colonyspec.COLONY_KEYS]
     yield table(["key", "value", "default", "meaning"], rows)
     yield "Inside a group of `groups`:"
     rows = [[code(key.name), key.wanted, _default(key), key.meaning] for key in colonyspec.GROUP_KEYS]

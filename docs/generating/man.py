@@ -8,7 +8,7 @@ from ncolony.cli.every import every
 from ncolony.cli.options import HELP
 from ncolony.cli.place import PLACE
 from ncolony.cli.verb import STATUSES, options_of
-from ncolony.core import keys, names, readers
+from ncolony.core import keys, names
 
 DATE = "-".join([*(part.zfill(2) for part in __version__.split(".")[:2]), "01"])  # versions are year, month, number
 
@@ -65,10 +65,9 @@ def _conf():
         ".SH KEYS",
     ]  # fmt: skip
     for key in keys.KEYS:
-        if key.read is not readers.not_yet:
-            lines += _key(key.name, key)
-            for inner in key.inner or ():
-                lines += _key(f"{key.name}.{inner.name}", inner)
+        lines += _key(key.name, key)
+        for inner in key.inner or ():
+            lines += _key(f"{key.name}.{inner.name}", inner)
     return _page([*lines, *_see_also("ncolony(1)", "ncolony-run(1)", "ncolony-add(1)")])
 
 

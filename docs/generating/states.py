@@ -3,20 +3,10 @@
 from itertools import product
 
 from generating.markdown import NOTE, block, code, complete, join, promise, table
-from ncolony.core import keys, lifecycle, readers, states
+from ncolony.core import lifecycle, states
 from ncolony.core.program import PERMANENT, TEMPORARY, TRANSIENT, Need, Program, ReadyRule, RestartPolicy
 from ncolony.core.schedule import Schedule
 
-# What is there before the key that uses it: it is marked as long as that key is refused.
-BELONGS_TO = {
-    states.Waiting: "needs",
-    states.Starting: "ready",
-    states.Ready: "ready",
-    states.Unhealthy: "health",
-    states.Extend: "ready",
-    states.Unblocked: "needs",
-    states.Overdue: "schedule",
-}
 NOW = 1000.0
 VALUES = {  # of each field of states and inputs, those that make a difference
     "core": (False,),
@@ -79,23 +69,16 @@ def _outputs():
 
 def _described(record, *, lower=True):
     name = record.__name__.lower() if lower else record.__name__
-    return [code(name), _fields(record), promise(record) + _not_yet(record)]
+    return [code(name), _fields(record), promise(record)]
 
 
 def _given(record):
     kind = "command" if record in states.COMMANDS else "fact"
-    return [code(record.__name__), kind, _fields(record), promise(record) + _not_yet(record)]
+    return [code(record.__name__), kind, _fields(record), promise(record)]
 
 
 def _fields(record):
     return ", ".join(code(name) for name in record._fields)
-
-
-def _not_yet(record):
-    key = BELONGS_TO.get(record)
-    if key is None or next(known for known in keys.KEYS if known.name == key).read is not readers.not_yet:
-        return ""
-    return f" (For the key `{key}`, which is not supported yet.)"
 
 
 def _grid():

@@ -18,7 +18,7 @@ from ncolony.core.limits import LIMIT_KEYS
 from ncolony.core.names import WANTED as NAME
 from ncolony.core.parse import NotAnObject, parse
 from ncolony.core.program import Defaults, Need, Program, RestartPolicy, StopPolicy
-from ncolony.core.readers import MAX_SECONDS, NOT_YET
+from ncolony.core.readers import MAX_SECONDS
 
 if TYPE_CHECKING:
     from ncolony.core.readers import Key
@@ -346,7 +346,7 @@ def test_the_defaults_of_keys_and_records_are_the_same() -> None:
     assert {key.name for key in STOP_KEYS} == set(StopPolicy.__match_args__)
     assert (RestartPolicy().policy, RestartPolicy().ok_exits, StopPolicy().signal) == ("permanent", (0,), SIGTERM)
     fields = set(Program.__match_args__)
-    assert {key.field or key.name for key in KEYS if key.wanted != NOT_YET} <= fields
+    assert {key.field or key.name for key in KEYS} <= fields
 
 
 @pytest.mark.parametrize("key", [*KEYS, *RESTART_KEYS, *STOP_KEYS, *LIMIT_KEYS], ids=lambda key: key.name)

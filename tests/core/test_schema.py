@@ -18,7 +18,7 @@ from ncolony.core.colonyspec import COLONY_KEYS, check_colony
 from ncolony.core.keys import KEYS
 from ncolony.core.parse import NotAnObject, parse
 from ncolony.core.program import Defaults
-from ncolony.core.readers import Key, Mismatch, not_yet
+from ncolony.core.readers import Key
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = jsonschema.Draft202012Validator(schema.program())
@@ -222,7 +222,7 @@ def files(draw: st.DrawFn) -> dict[str, object]:
 
 def test_the_corpus_has_every_key() -> None:
     """And every example in it is good."""
-    assert set(GOOD) | {"gid"} == {key.name for key in KEYS if key.read is not not_yet}
+    assert set(GOOD) | {"gid"} == {key.name for key in KEYS}
     for name, examples in GOOD.items():
         for one in examples:
             assert problems({"args": ["web"], name: one}) == []
@@ -284,12 +284,3 @@ def test_examples_in_the_pages_are_valid() -> None:
                 assert [error.message for error in PROGRAM.iter_errors(value)] == [], page.name
                 seen += 1
     assert seen > 5
-
-
-def test_keys_that_are_not_supported_yet_are_refused() -> None:
-    """As the checker does."""
-    later = [key for key in KEYS if key.read is not_yet]
-    for key in later:
-        with pytest.raises(Mismatch):
-            key.read({})
-        assert not PROGRAM.is_valid({"args": ["a"], key.name: {}})

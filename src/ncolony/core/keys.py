@@ -5,7 +5,6 @@ from __future__ import annotations
 from ncolony.core.limits import LIMIT_KEYS
 from ncolony.core.program import GROUP, NULL, PERMANENT, PIPE, PRIORITY, PROCESS, TEMPORARY, TRANSIENT, TREE
 from ncolony.core.readers import (
-    NOT_YET,
     NOTHING,
     Key,
     a_duration,
@@ -23,7 +22,6 @@ from ncolony.core.readers import (
     environment,
     labels,
     names_of_variables,
-    not_yet,
     one_of,
     only_an_object,
     some_time,
@@ -80,11 +78,6 @@ def a_schedule(value: object) -> object:
     from ncolony.core.schedulekeys import a_schedule as read
 
     return read(value)
-
-
-def not_yet_keys(*names: str) -> tuple[Key, ...]:
-    """Return keys whose time has not come."""
-    return tuple(Key(name, not_yet, NOT_YET, "", "Not supported yet; an error.") for name in names)
 
 
 _DURATION = 'a time: seconds, or a string like "500ms" or "1m30s"'

@@ -349,11 +349,3 @@ class Within:
 def only_an_object(_: object) -> object:
     """Refuse what is not an object; check.py reads objects key by key."""
     raise Mismatch
-
-
-def not_yet(_: object) -> object:
-    """Refuse a key whose time has not come: better an error than an option that does nothing."""
-    raise Mismatch(NOT_YET)
-
-
-NOT_YET = "this key to be left out: it is not supported yet"

@@ -41,7 +41,6 @@ from ncolony.core.readers import (
     environment,
     labels,
     names_of_variables,
-    not_yet,
     only_an_object,
     some_time,
 )
@@ -142,7 +141,6 @@ _BY_READER: Mapping[Callable[[object], object], Schema] = {
     labels: _list(_defined("fullText")),
     microseconds: _defined("time"),
     names_of_variables: _list(_defined("variable")),
-    not_yet: {"not": {}},
     some_time: _defined("someTime"),
     whole_seconds: _any(_number(1, MAX_SECONDS, "integer"), _TIME_TEXT),
 }
