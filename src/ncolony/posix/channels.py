@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import os
 from functools import partial
-from weakref import WeakSet
 
 from ncolony.core.events import Slot
 from ncolony.core.logspec import ConsoleLog, LogSpec, from_text, to_text
@@ -39,10 +38,19 @@ if TYPE_CHECKING:
 class Channel:
     """The output of one slot, over all its runs."""
 
-    __slots__ = ("__weakref__", "_keeping", "_log", "_loop", "_origin", "_streams", "_takers", "_targets")
+    __slots__ = ("_closed", "_keeping", "_log", "_loop", "_origin", "_streams", "_takers", "_targets")
 
-    def __init__(self, loop: Loop, targets: Targets, slot: Slot, log: LogSpec, keeping: Keeping | None = None) -> None:
-        """Read on ``loop``, and have it go where ``log`` says. See :meth:`begin`."""
+    def __init__(
+        self,
+        loop: Loop,
+        targets: Targets,
+        slot: Slot,
+        log: LogSpec,
+        keeping: Keeping | None,
+        closed: Callable[[Channel], None],
+    ) -> None:
+        """Read on ``loop``, and have it go where ``log`` says; call ``closed`` at the end. See :meth:`begin`."""
+        self._closed = closed
         self._loop, self._targets, self._log, self._keeping = loop, targets, log, keeping
         self._origin = Origin(slot.program, slot.number, str(slot))
         self._streams: dict[str, Stream] = {}
@@ -184,6 +192,7 @@ class Channel:
         if self._streams and self._keeping is not None:
             self._keeping.drop(PIPES, self.key)
         self._streams = {}
+        self._closed(self)
 
     def _logs(self, name: str) -> tuple[Target, ...]:
         return self._log.stdout if name == STREAMS[0] else self._log.stderr
@@ -230,7 +239,7 @@ class PipeChannels:
         has copies of all pipes held, and ``kept`` are those that an earlier supervisor had held, by slot and stream.
         """
         self._loop, self._targets, self._keeping = loop, targets, keeping
-        self._made: WeakSet[Channel] = WeakSet()
+        self._made: set[Channel] = set()  # those that are open
         self._followers: list[tuple[Callable[[str, int], bool], Take]] = []
         self._partial = _load(partial)
         self._kept = dict(kept or {})
@@ -287,7 +296,7 @@ class PipeChannels:
 
         Raises OSError where the system has no room for it.
         """
-        channel = Channel(self._loop, self._targets, slot, log, self._keeping)
+        channel = Channel(self._loop, self._targets, slot, log, self._keeping, self._made.discard)
         left = self._kept.get(channel.key)
         kept = {} if left is None else reopened(left.fds)
         self._kept.pop(channel.key, None)
