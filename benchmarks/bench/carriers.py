@@ -10,11 +10,12 @@ import shlex
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bench import procfs
 from bench.logs import CONTESTANTS, Job, started, wait
+from bench.supervisor import end_orphans
 
 
 @contextmanager
@@ -59,9 +60,13 @@ CARRIERS: Mapping[str, Callable] = {
 } | {"circus": circus, "s6": s6, "runit": runit}
 
 
-def _silent(command: list[str], job: Job, ending: signal.Signals = signal.SIGTERM):
+@contextmanager
+def _silent(command: list[str], job: Job, ending: signal.Signals = signal.SIGTERM) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a supervisor, and end it and whatever it leaves behind, which would go on writing in its folders."""
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": job.place}
-    return started(command, ending, **quiet)
+    with ExitStack() as stack:
+        stack.callback(end_orphans)
+        yield stack.enter_context(started(command, ending, **quiet))
 
 
 def _folder(job: Job, number: int) -> Path:

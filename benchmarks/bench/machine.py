@@ -17,7 +17,7 @@ from bench.errors import BenchError
 PASSES = 15
 BUSY_PERCENT = 15
 LOOK_S = 0.5
-DESCRIPTORS_EACH = 7  # ours needs five, and keeps a sixth of the limit in reserve
+DESCRIPTORS_EACH = 4  # ours needs three, and keeps a sixth of the limit in reserve
 PIDS_EACH = 2  # the program and, with s6 and runit, its supervisor
 SPARE = 500
 ASK = """

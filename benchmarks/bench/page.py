@@ -51,6 +51,7 @@ ROWS: dict[str, tuple[str, Callable[[float], str]]] = {
     f"processes of its own for {MANY} programs": ("processes", "{:.0f}".format),
     f"{MANY} programs started within": ("all_started_s", lambda value: f"{charts.short(value)} s"),
     "its memory (PSS) then": ("pss_mb", "{:.0f} MB".format),
+    "wake-ups a second when nothing happens": ("wakeups_per_s", lambda value: f"{value:.1f}" if value else "0"),
     f"`kill -9` of one in {MANY}: back after": ("kill_one_ms", lambda value: f"{charts.short(value)} ms"),
     f"`kill -9` of all {MANY}: all back after": ("kill_all_s", lambda value: f"{charts.short(value)} s"),
     f"status of {MANY}": ("status_ms", "{:.0f} ms".format),
@@ -88,12 +89,11 @@ def circumstances(outcome: Outcome) -> str:
     facts = dict(outcome.facts)
     facts["kernel"] = "Linux " + facts["kernel"].partition("-")[0]
     passes = outcome.results.passes()
-    busy = [trial.figures.others_cpu_percent for trial in outcome.results.trials if trial.figures]
     text = "; ".join(f"{name}: {value}" for name, value in facts.items()) + "."
     if passes:
         text += f" `python -c pass`: {passes.median:.1f} ms."
-    if busy:
-        share = statistics.median(busy)
+    if any(trial.figures for trial in outcome.results.trials):
+        share = _others(outcome)
         text += f" Others kept the CPUs busy to {share:.0f} % (median)"
         text += BUSY if share > machine.BUSY_PERCENT else "."
     return text
@@ -153,14 +153,20 @@ def write(outcome: Outcome, root: Path) -> list[Path]:
 def _caption(outcome: Outcome) -> str:
     facts = outcome.facts
     date, kernel = facts["date"].partition(" ")[0], facts["kernel"].partition("-")[0]
-    return f"{date}; CPUs: {facts['CPUs']}; {facts['memory']}; Linux {kernel}; Python {facts['Python']}"
+    caption = f"{date}; CPUs: {facts['CPUs']}; {facts['memory']}; Linux {kernel}; Python {facts['Python']}"
+    return caption + ("; busy with other work" if _others(outcome) > machine.BUSY_PERCENT else "")
+
+
+def _others(outcome: Outcome) -> float:
+    """Return how busy others kept the machine, in percent."""
+    return statistics.median([trial.figures.others_cpu_percent for trial in outcome.results.trials if trial.figures])
 
 
 def _readme(outcome: Outcome, text: str, caption: str) -> str:
     """Put in the chart and the measured rows; the rest is its author's."""
     chart = (
         f"{BEGIN}\n![{MANY} programs under each supervisor: bars](docs/compare/side-by-side.svg)\n\n"
-        f"{caption}. All figures, the goals that are missed among them: [docs/compare.md](docs/compare.md).\n{END}"
+        f"{caption}.\nAll figures, and the goals that are missed: [docs/compare.md](docs/compare.md).\n{END}"
     )
     text = re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: chart, text, flags=re.DOTALL)
     header: list[str] = []
@@ -170,16 +176,17 @@ def _readme(outcome: Outcome, text: str, caption: str) -> str:
         if line.startswith("| | NColony |"):
             header = cells
         if header and cells[0] in ROWS:
-            row = [cells[0], *_row(outcome, cells[0], header[1:])]
+            row = [cells[0], *_row(outcome, cells, header)]
             lines.append(f"|{'|'.join(f' {cell} ' if cell else ' ' for cell in row)}|")
         else:
             lines.append(line)
     return "\n".join(lines) + "\n"
 
 
-def _row(outcome: Outcome, label: str, header: list[str]) -> Iterator[str]:
-    figure, written = ROWS[label]
-    for title in header:
+def _row(outcome: Outcome, cells: list[str], header: list[str]) -> Iterator[str]:
+    """Yield the cells after the first; what is measured by nobody here stays as it was."""
+    figure, written = ROWS[cells[0]]
+    for old, title in zip(cells[1:], header[1:], strict=True):
         name = next((name for start, name in COLUMNS if title.startswith(start)), None)
         spread = outcome.results.spread(name, MANY, figure) if name else None
-        yield written(spread.median) if spread else ""
+        yield written(spread.median) if spread else "" if name else old

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -124,6 +125,26 @@ def test_a_run_without_figures_is_listed_and_is_the_exit_status(tmp_path):
     done = compare(*kept(tmp_path / "x.json", {("circus", 10): None}))
     assert done.returncode == 1
     assert "* Circus, programs: 10: no figures: it fell over." in done.stdout
+
+
+def test_pages_and_pictures_are_written(tmp_path):
+    """README gets its chart and its measured rows and keeps every other line; the pictures are well-formed SVG."""
+    old = (ROOT / "README.md").read_text(encoding="utf-8")
+    (tmp_path / "README.md").write_text(old, encoding="utf-8")
+    (tmp_path / "docs").mkdir()
+    trials = {(name, size): figures() for name in ("cloop", "ncolony", "supervisord") for size in (1, 1000)}
+    done = compare(*kept(tmp_path / "x.json", trials), "--write", tmp_path)
+    assert done.returncode == 0, done.stderr
+    new = (tmp_path / "README.md").read_text(encoding="utf-8")
+    (row,) = [line for line in new.splitlines() if line.startswith("| `kill -9` of one in 1000: back after |")]
+    assert row == "| `kill -9` of one in 1000: back after | 2.00 ms | 2.00 ms | | | | | |"
+    assert "CPUs: 2, a <CPU>; 24 GB; Linux 6.18.1; Python 3.12.1" in new
+    gone = set(old.splitlines()) - set(new.splitlines())
+    assert len(gone) <= 8, "seven rows, and the line below the chart"
+    for name in ("side-by-side", "growth"):
+        picture = ElementTree.fromstring((tmp_path / "docs" / "compare" / f"{name}.svg").read_text())  # noqa: S314
+        assert picture.find(".//{http://www.w3.org/2000/svg}title").text
+    assert "runit was left out" in (tmp_path / "docs" / "compare.md").read_text()
 
 
 def test_a_file_that_is_no_session_is_named(tmp_path):
