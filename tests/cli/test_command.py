@@ -86,7 +86,7 @@ def test_output_that_cannot_be_written_is_a_failure(places):
     ctllib.add(places, "web", "true", [])
     with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
         done = run_ctl(places, "list", capture_output=False, stdout=full, stderr=subprocess.PIPE)
-    assert (done.returncode, done.stderr) == (1, "ncolony: cannot go on: No space left on device\n")
+    assert (done.returncode, done.stderr) == (1, "ncolony: cannot write to standard output: No space left on device\n")
 
 
 def test_an_ascii_terminal_gets_what_it_can_show(places):

@@ -79,6 +79,21 @@ def test_why_tells_the_story_of_a_program_that_crashes(colony):
 
 
 @on_native
+def test_standard_streams_may_be_closed(colony):
+    """As by a cron job or a daemon that did so; the exit status tells what came of it."""
+    colony.conf("web", {"args": SLEEP})
+    colony.start()
+    until(lambda: "running" in ncolony(colony, "status").stdout, "the program")
+    for words in (["status"], ["why"], ["logs"], ["status", "--json"], ["add", "db", "--", *SLEEP]):
+        script = "import os, sys; os.closerange(0, 3); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+        command = [PYTHON, "-c", script, "-m", "ncolony", *words]
+        environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+        done = subprocess.run(command, env=environment, cwd=colony.messages.parent, timeout=60, check=False)
+        assert done.returncode == 0, words
+    said(colony, "status", "web")
+
+
+@on_native
 def test_logs_and_events_are_shown(colony):
     """The last lines, filtered; events by their numbers, and as JSON."""
     colony.conf("web", {"args": ["sh", "-c", "for i in 1 2 3; do echo line $i; done; exec sleep 1000"]})

@@ -104,7 +104,7 @@ def _add(call: Call) -> int:
 
 def _note_absence(call: Call) -> None:
     """Say so on a terminal where no supervisor is there that would take notice: a newcomer waits in vain."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         return
     from ncolony.control.client import Denied, Unanswered
 

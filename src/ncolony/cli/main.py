@@ -102,7 +102,7 @@ def run() -> NoReturn:
     except OSError as error:  # of our output: verbs tell theirs themselves
         status = FAILED
         if not isinstance(error, BrokenPipeError):  # that is a reader who had enough, `| head`
-            print(f"ncolony: cannot go on: {error.strerror}", file=sys.stderr)
+            print(f"ncolony: cannot write to standard output: {error.strerror}", file=sys.stderr)
         if sys.stdout is not None:  # or Python tries to write the rest once more, and complains
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(status)

@@ -30,7 +30,9 @@ def wants_color(given: Given) -> bool:
         raise ConfigError(f"cannot use --color {when}: wanted auto, always or never")
     if when != "auto":
         return when == "always"
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    if sys.stdout is None or not sys.stdout.isatty():  # None: closed by whoever started us
+        return False
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def paint(text: str, color: str, *, on: bool) -> str:

@@ -40,7 +40,7 @@ def _act(call: Call) -> int:
     if call.given.words:
         raise misused(call.verb, "found a word, wanted none; / filters")
     every, color = _every(call), wants_color(call.given)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         raise misused(call.verb, "this is no terminal; `ncolony status` prints a table anywhere")
     try:
         from blessed import Terminal
