@@ -67,6 +67,32 @@ def test_status_tells_of_ends_and_of_the_next_start(house):
     assert one["last_end"]["at"].endswith("Z")
 
 
+def test_status_says_why_it_could_not_be_started(house):
+    """And not how an earlier run ended; nor that of old, once it has come to life."""
+    house.apply(program(restart=RestartPolicy(threshold=2.0, min_delay=4.0)))
+    house.spawner.processes[-1].end(3)
+    house.spawner.acts["web",] = Act(fails="no such file")
+    house.loop.advance(4)
+    (one,) = house.caller().ask("status")["instances"]
+    assert (one["state"], one["why"]) == ("backoff", "could not be started: no such file")
+    del house.spawner.acts["web",]
+    house.loop.advance(60)
+    house.spawner.processes[-1].end(4)
+    house.loop.advance(1)
+    house.spawner.processes[-1].end(5)
+    (one,) = house.caller().ask("status")["instances"]
+    assert (one["state"], one["why"], one["last_end"]["words"]) == ("backoff", None, "exited with status 5")
+
+
+def test_a_name_that_is_not_known_may_be_that_of_a_file_with_a_mistake(house):
+    """Whoever asks about a program whose file was never any good is told where to look."""
+    house.apply(program())
+    assert house.caller().ask("why", names=["bad"])["error"]["message"] == "there is no program or label 'bad'"
+    house.wrong = ["cannot use 'conf/bad': args: found 5"]
+    told = house.caller().ask("start", names=["bad"])["error"]["message"]
+    assert told.endswith("; there are files that cannot be used, `ncolony why` lists them")
+
+
 def test_status_says_why_it_was_given_up(house):
     """In words."""
     house.spawner.acts["web",] = Act(fails="no such file")

@@ -156,6 +156,16 @@ def test_entries_of_changes(found: Entry | None, wanted: Entry | None) -> None:
     assert found == wanted
 
 
+def test_an_end_is_told_of_the_run_that_ended_though_the_next_one_begins_at_once() -> None:
+    """The reason for it belongs to that run; with the number of the next one, it would not be found."""
+    stop = changed(Running(99, 0.0), Unhealthy(4, "HTTP 500"), Stopping(99, 17.0))
+    before, after = Instance(Stopping(99, 17.0), UP, 0, 4), Instance(Spawning(NOW), UP, 0, 5)
+    end = InstanceChanged(WEB, before, after, Ended(4, -SIGTERM), NOW)
+    entries = [{**found, "t": 999.5} for event in (stop, end) if (found := entry_of(event))]
+    lines = tell(status(run=5), entries, 1000.0, str)
+    assert lines[1] == "  was killed by SIGTERM: unhealthy: HTTP 500, just now (run 4)"
+
+
 @pytest.mark.parametrize(
     ("event", "wanted"),
     [
@@ -262,9 +272,11 @@ def test_an_end_is_laid_to_who_caused_it(entries: list[Entry], line: str) -> Non
          "web was given up: exited with status 1; `ncolony start` tries again"),
         ({"state": "backoff", "next_start": 120.0}, "web waits for its next start: in 2 min 0 s, attempt 1"),
         ({"state": "stopping"}, "web is being stopped"),
+        ({"state": "stopping", "uptime": 9.0}, "web is being stopped; alive for 9 s, pid 99, run 4"),
+        ({"state": "starting", "uptime": 1.0}, "web is not ready yet; alive for 1 s, pid 99, run 4"),
         ({"state": "new to us"}, "web new to us"),
         ({"of": 2, "number": 2, "uptime": 1.0, "state": "running"}, "web:2 runs for 1 s, pid 99, run 4"),
-        ({"uptime": 1.0, "state": "running", "health": {"ok": False, "error": "HTTP 500"}},
+        ({"uptime": 1.0, "state": "running", "health": {"ok": False, "last_error": "HTTP 500"}},
          "web runs for 1 s, pid 99, run 4; unhealthy: HTTP 500"),
         ({"uptime": 1.0, "state": "running", "health": {"ok": False}},
          "web runs for 1 s, pid 99, run 4; unhealthy: its checks fail"),
@@ -286,7 +298,7 @@ def test_what_else_happened_is_told_the_newest_first() -> None:
     entries: list[Entry] = [
         {"k": "taken", "state": "running", "pid": 99, "t": 1.0},
         {"k": "warning", "what": "left processes behind", "t": 2.0},
-        {"k": "asked", "what": "start", "why": "by ann", "t": 3.0},
+        {"k": "asked", "what": "start", "why": "asked for by ann", "t": 3.0},
         {"k": "signal", "signal": 1, "why": "", "t": 4.0},
         {"k": "changed", "fields": ["log"], "restart": False, "t": 5.0},
         {"k": "changed", "fields": None, "restart": True, "t": 5.0},
@@ -301,7 +313,7 @@ def test_what_else_happened_is_told_the_newest_first() -> None:
         "    @5  described anew: ",
         "    @5  described anew: log (it went on running)",
         "    @4  got SIGHUP",
-        "    @3  start asked for, by ann",
+        "    @3  start: asked for by ann",
         "    @2  left processes behind",
         "    @1  run 4 was taken over from an earlier supervisor (running)",
     ]
@@ -331,6 +343,12 @@ def test_spans_are_said_as_people_say_them(span: float, words: str) -> None:
         ({"state": "stopped"}, ""),
         ({"state": "stopped", "held": True}, "is stopped by hand"),
         ({"state": "backoff", "uptime": None, "next_start": 1.0}, "waits for its next start: in 1 s, attempt 1"),
+        ({"state": "backoff", "uptime": None, "next_start": 1.0, "attempts": 5,
+          "last_end": {"status": 3, "words": "exited with status 3"}},
+         "waits for its next start: in 1 s, attempt 1 of 5; exited with status 3"),
+        ({"state": "backoff", "uptime": None, "next_start": 1.0, "why": "could not be started: no such file",
+          "last_end": {"status": 3, "words": "exited with status 3"}},
+         "waits for its next start: in 1 s, attempt 1; could not be started: no such file"),
         ({"state": "fatal", "uptime": None}, "was given up"),
         ({"state": "killing", "uptime": None}, "did not end in time, and got SIGKILL"),
         ({"state": "waiting", "uptime": None, "waits_for": "db"}, "waits for db"),
@@ -342,7 +360,7 @@ def test_spans_are_said_as_people_say_them(span: float, words: str) -> None:
         ({"state": "exited", "last_end": {"status": 3, "words": "exited with status 3"}},
          "exited with status 3, and is left as it is"),
         ({"health": {"ok": True}}, ""),
-        ({"uptime": None, "health": {"ok": False, "error": "HTTP 500"}}, "runs; unhealthy: HTTP 500"),
+        ({"uptime": None, "health": {"ok": False, "last_error": "HTTP 500"}}, "runs; unhealthy: HTTP 500"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_in_one_line(more: Entry, words: str) -> None:

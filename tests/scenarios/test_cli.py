@@ -79,6 +79,20 @@ def test_why_tells_the_story_of_a_program_that_crashes(colony):
 
 
 @on_native
+def test_what_a_restart_ended_is_told_with_who_asked_for_it(colony):
+    """The next run begins at once, and takes nothing of the story of the one before."""
+    colony.conf("web", {"args": SLEEP})
+    colony.start()
+    until(lambda: "running" in ncolony(colony, "status").stdout, "the program")
+    said(colony, "restart", "web", "--why", "disk swap")
+    story = said(colony, "why", "web")
+    assert story[0].endswith("run 2")
+    assert "was killed by SIGTERM" in story[1]
+    assert ": restarted: disk swap (asked for by " in story[1]
+    assert "(run 1; " in story[1]
+
+
+@on_native
 def test_standard_streams_may_be_closed(colony):
     """As by a cron job or a daemon that did so; the exit status tells what came of it."""
     colony.conf("web", {"args": SLEEP})

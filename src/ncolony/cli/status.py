@@ -57,11 +57,11 @@ def remark(one: Instance) -> str:
         said.append(f"next start in {seconds(one['next_start'])}")
     if one.get("waits_for"):
         said.append(f"waits for {one['waits_for']}")
-    if one.get("why"):
-        said.append(one["why"])
     if one.get("held"):
         said.append("stopped by hand")
-    if one["state"] in {"backoff", "exited"} and one.get("last_end"):
+    if one.get("why"):
+        said.append(one["why"])
+    elif one["state"] in {"backoff", "exited"} and one.get("last_end"):
         said.append(one["last_end"]["words"])
     reload = one.get("reload")
     if isinstance(reload, dict):
@@ -69,7 +69,7 @@ def remark(one: Instance) -> str:
         said.append(f"is being reloaded{waits}" if reload.get("under_way") else str(reload.get("failed")))
     health = one.get("health")
     if isinstance(health, dict) and health.get("ok") is False:
-        said.append(f"unhealthy: {health.get('error') or 'its checks fail'}")
+        said.append(f"unhealthy: {health.get('last_error') or 'its checks fail'}")
     if one.get("status_text"):
         said.append(str(one["status_text"])[:MAX_TEXT])
     if one.get("next_run"):

@@ -12,6 +12,7 @@ from time import time
 from ncolony.control.calls import Text
 from ncolony.control.messages import encode
 from ncolony.control.targets import chosen, numbers
+from ncolony.core.errors import NoSuch
 from ncolony.posix.targets import timestamp
 
 TYPE_CHECKING = False
@@ -38,7 +39,12 @@ def targets_of(world: World, call: Call, *, reading: bool) -> Targets:
     """Return what a call means. Raises as :func:`chosen` does."""
     names = call.arguments.get("names", ())
     assert isinstance(names, tuple)  # noqa: S101 - its reader has seen to it
-    return chosen(world.supervisor.programs, names, every=call.arguments.get("all") is True, reading=reading)
+    try:
+        return chosen(world.supervisor.programs, names, every=call.arguments.get("all") is True, reading=reading)
+    except NoSuch as error:
+        if world.problems():  # it may well be that of a file that is there, with a mistake in it
+            raise NoSuch(f"{error}; there are files that cannot be used, `ncolony why` lists them") from None
+        raise
 
 
 def _status(world: World, identity: str, targets: Targets) -> Iterator[bytes]:
@@ -91,6 +97,7 @@ def _row(world: World, program: Program, one: InstanceView) -> str:
     next_start = left if one.state == "backoff" else None
     waits_for = world.supervisor.waits_for(program.name, one.number) if one.state == "waiting" else ""
     about = world.about(program.name, one.number)
+    why = one.why or (facts.failed if one.state == "backoff" else "")
     more = f",{encode(about)[1:-1]}" if about else ""
     return (
         f'{one.number},"state":"{one.state}","want":"{one.want}","held":{_BOOL[one.held]},'
@@ -98,7 +105,7 @@ def _row(world: World, program: Program, one: InstanceView) -> str:
         f'"attempts":{_or_null(program.restart.attempts)},"since":"{timestamp(facts.since)}",'
         f'"uptime":{"null" if one.pid is None else round(max(0.0, now - facts.born), 3)},'
         f'"next_start":{_or_null(next_start)},"deadline":{_or_null(left)},"waits_for":{_text_or_null(waits_for)},'
-        f'"why":{_text_or_null(one.why)},"restarts":{facts.restarts},"last_end":{_end(facts)}{more}}}'
+        f'"why":{_text_or_null(why)},"restarts":{facts.restarts},"last_end":{_end(facts)}{more}}}'
     )
 
 

@@ -18,6 +18,7 @@ from ncolony.core.states import (
     Restart,
     Running,
     Spawned,
+    SpawnFailed,
     Start,
     Starting,
     Stop,
@@ -56,7 +57,9 @@ _NAMES = {state: state.__name__.lower() for state in STATES}  # one text each, n
 class Facts:
     """What is remembered of one slot."""
 
-    __slots__ = ("born", "cause", "last_end", "leaving", "reasons", "restarts", "since", "stopped", "unbidden")
+    __slots__ = (
+        "born", "cause", "failed", "last_end", "leaving", "reasons", "restarts", "since", "stopped", "unbidden",
+    )  # fmt: skip
 
     def __init__(self, since: float) -> None:
         """Begin with nothing known."""
@@ -67,6 +70,8 @@ class Facts:
         self.restarts = 0
         self.cause = ""
         """Why the latest process ends or has ended; empty where somebody stopped it, or there was none."""
+        self.failed = ""
+        """Why the latest attempt to start it failed; empty where it came to life."""
         self.reasons: dict[str, int] | None = None
         """How many starts have followed such an end, by cause; None: there was none yet."""
         self.last_end: tuple[int | None, str, float, float] | None = None
@@ -77,6 +82,7 @@ class Facts:
 
     def count(self) -> None:
         """Take note that a process came to life."""
+        self.failed = ""
         if self.cause:
             self.reasons = self.reasons or {}
             self.reasons[self.cause] = self.reasons.get(self.cause, 0) + 1
@@ -176,6 +182,8 @@ class Story:
             facts.restarts += facts.unbidden
             facts.unbidden = False
             facts.count()
+        elif isinstance(given, SpawnFailed):
+            facts.failed = f"could not be started: {given.why}"
         elif isinstance(given, Start | Stop | Restart):
             facts.unbidden = False
             alive = pid_of(before.state) is not None or facts.cause

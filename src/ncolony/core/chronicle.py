@@ -70,7 +70,7 @@ def entry_of(event: Event) -> Entry | None:
     """Return what is worth keeping of an event, without the time and the last lines; None: nothing."""
     if isinstance(event, events.InstanceChanged):
         found = _change(event)
-        return found and {"p": event.slot.program, "n": event.slot.number, **found, "r": event.after.run}
+        return found and {"p": event.slot.program, "n": event.slot.number, **found, "r": _run(event)}
     if isinstance(event, events.InstanceTakenOver):
         state = event.instance.state
         entry = {"k": "taken", "state": name_of(state), "pid": pid_of(state), "r": event.instance.run}
@@ -83,6 +83,12 @@ def entry_of(event: Event) -> Entry | None:
     if isinstance(event, events.ProgramsChanged | events.ReloadEnded):
         return _program(event)
     return None
+
+
+def _run(event: InstanceChanged) -> int:
+    """Return the run that is told of: an end is of the run that ended, also where the next one begins at once."""
+    given = event.given
+    return given.run if isinstance(given, Ended | SpawnFailed) else event.after.run
 
 
 def _program(event: events.ProgramsChanged | events.ReloadEnded) -> Entry | None:

@@ -24,7 +24,7 @@ _STATES = {
     "stopped": "is stopped",
     "waiting": "waits",
     "spawning": "is being started",
-    "starting": "is alive, and not ready yet",
+    "starting": "is not ready yet",
     "running": "runs",
     "stopping": "is being stopped",
     "killing": "did not end in time, and got SIGKILL",
@@ -70,13 +70,14 @@ def _now(status: Status, own: Sequence[Entry], attempts: int | None) -> str:
         tries = f"attempt {int(str(status['attempt'])) + 1}{f' of {attempts}' if attempts else ''}"
         words += f": in {seconds(float(str(status['next_start'])))}, {tries}"
     if isinstance(status.get("uptime"), int | float):
-        words += f" for {seconds(float(str(status['uptime'])))}, pid {status['pid']}, run {status['run']}"
+        lived = " for" if state == "running" else "; alive for"
+        words += f"{lived} {seconds(float(str(status['uptime'])))}, pid {status['pid']}, run {status['run']}"
     reload = status.get("reload")
     if isinstance(reload, dict):
         words += "; is being reloaded" if reload.get("under_way") else f"; {reload.get('failed')}"
     health = status.get("health")
     if isinstance(health, dict) and health.get("ok") is False:
-        words += f"; unhealthy: {health.get('error') or 'its checks fail'}"
+        words += f"; unhealthy: {health.get('last_error') or 'its checks fail'}"
     return words
 
 
@@ -99,7 +100,7 @@ def _happened(entry: Entry, own: Sequence[Entry]) -> str:
     if kind == "taken":
         return f"run {entry.get('r')} was taken over from an earlier supervisor ({entry.get('state')})"
     if kind == "asked":
-        return f"{entry.get('what')} asked for{_by(entry)}"
+        return f"{entry.get('what')}: {entry.get('why') or 'asked for'}"
     if kind == "signal":
         return f"got {signal_name(int(str(entry.get('signal'))))}{_by(entry)}"
     reloaded = str(entry.get("why") or "was reloaded")
@@ -165,6 +166,11 @@ def _time(entry: Entry) -> float:
     return float(found) if isinstance(found, int | float) else 0.0
 
 
+def _attempts(status: Status) -> int | None:
+    found = status.get("attempts")
+    return found if isinstance(found, int) else None
+
+
 def _rests(status: Status) -> bool:
     """Tell whether it waits for nothing but its time."""
     schedule = status.get("schedule")
@@ -175,9 +181,11 @@ def is_wrong(status: Status) -> str:
     """Say what is wrong with an instance, or nothing: what ``why`` without a name lists."""
     state = status["state"]
     waits = state == "waiting" and status.get("waits_for") and not _rests(status)
-    if state in {"backoff", "fatal", "killing"} or waits:
-        return _now(status, (), None)
     last = status.get("last_end")
+    if state in {"backoff", "fatal", "killing"} or waits:
+        ended = last.get("words") if isinstance(last, dict) else None
+        cause = status.get("why") or ended if state == "backoff" else None
+        return _now(status, (), _attempts(status)) + (f"; {cause}" if cause else "")
     if state == "exited" and isinstance(last, dict) and last.get("status") != 0:
         return f"{last.get('words')}, and is left as it is"
     if state == "stopped" and status.get("held"):
