@@ -298,3 +298,24 @@ def test_kernels_without_lists_of_children_are_looked_through(grove, monkeypatch
     grove.until(lambda: len(grove.trees._families.below({run.pid: 0})) == 3)
     run.process.signal(signal.SIGTERM, "tree")
     grove.until(lambda: run.kinds()[-1] in {Ended, Swept} and (not run.facts[1].left or len(run.facts) == 3))
+
+
+def test_what_is_left_gets_signals_though_its_program_asks_for_less_by_now(grove):
+    """It was counted as of its run's scope, so by that it is ended: else nobody would ever say that it is swept."""
+    run = grove.run("sleep 1000 & exit 0", "tree").until(Spawned, Ended)
+    assert run.facts[-1].left
+    run.process.signal(signal.SIGTERM, "process")
+    run.until(Spawned, Ended, Swept)
+
+
+def test_the_group_of_a_run_that_died_meanwhile_is_found(second, parent):
+    """Its number is known from the record, and its members by their marks."""
+    second.theirs.add(parent.pid)
+    pid = parent.start("sleep 1000 & exit 0")
+    second.until(lambda: not state(pid))
+    facts = []
+    process = second.adopt(pid, facts, "group")
+    second.until(lambda: facts)
+    assert facts == [Ended(7, None, left=True)]
+    process.signal(signal.SIGTERM, "group")
+    second.until(lambda: facts[-1] == Swept(7))

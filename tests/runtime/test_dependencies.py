@@ -677,3 +677,24 @@ def test_without_needs_those_of_high_priority_stop_first(stage):
         if isinstance(event, InstanceChanged) and type(event.after.state).__name__ == "Stopping"
     ]
     assert stopping == ["b", "c", "a"]
+
+
+def test_a_stop_within_a_time_leaves_no_timer_behind(stage):
+    """All was told long before the half of it was over."""
+    stage.apply(program("db"), needing(db="ready"))
+    stage.loop.advance(1)
+    stage.supervisor.shut_down(lambda: stage.closed.append(True), 60.0)
+    stage.loop.advance(1)
+    assert stage.closed
+    stage.needs.close()
+    assert stage.loop.timers == []
+
+
+def test_two_that_begin_to_need_each_other_at_once(stage):
+    """The first look at what is needed is already one at who needs it."""
+    stage.apply(program("db"), program("cache"), needing(db="ready"))
+    stage.loop.advance(1)
+    stage.apply(needing("db", web="ready", cache="ready"), needing(db="ready", cache="started"))
+    stage.apply(needing("cache", db="done", web="ready"))
+    stage.loop.advance(1)
+    assert "cycle" in stage.said[-1] or any("cycle" in line for line in stage.said)

@@ -15,7 +15,7 @@ from ncolony.core.events import CommandRefused, InstanceChanged, ProgramsChanged
 from ncolony.core.kept import Kept
 from ncolony.core.logspec import LogSpec
 from ncolony.core.program import RestartPolicy, StopPolicy
-from ncolony.core.states import DOWN, UP, Ended, Instance, Running, Stopping
+from ncolony.core.states import DOWN, UP, Ended, Instance, Running, Stopping, Waiting
 from ncolony.runtime.slots import TURN
 from ncolony.testing import Act, VirtualLoop
 from tests.runtime.conftest import QUICK, Stage, program
@@ -669,6 +669,38 @@ def test_program_that_is_back_when_its_stop_is_taken_over_is_started_again(stage
     stage.loop.advance(10)
     assert stage.state == "running"
     assert stage.process.launch.env["NCOLONY_RUN"] == "c/web:1/5"
+
+
+def test_what_waited_and_needs_nothing_by_now_is_started(stage):
+    """Its `needs` were removed while no supervisor ran: nobody is there who could tell it until when to wait."""
+    stage.supervisor.remember({("web", 1): Kept("web", 1, Instance(Waiting(0.0), UP, 0, 4), 0)})
+    stage.apply(program())
+    assert stage.state == "running"
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_what_was_to_be_stopped_and_came_to_life_meanwhile_is_stopped(stage, held):
+    """The supervisor was killed after a stop, and before it knew of the process that it had asked for."""
+    stage.spawner.survivors = {77}
+    kept = Kept("web", 1, Instance(Running(77, 0.0), DOWN, 0, 4, held=held), 0, 0)
+    stage.supervisor.remember({("web", 1): kept})
+    stage.apply(program(autostart=False))
+    stage.loop.advance(1)
+    assert stage.state == "stopped"
+    (view,) = stage.supervisor.snapshot()
+    assert view.held is held
+
+
+def test_instances_that_are_too_many_are_stopped_also_where_the_file_was_bad_at_first(stage):
+    """Nobody knew how many there should be; as soon as somebody does, the others go."""
+    stage.spawner.survivors = {77, 78}
+    kept = [Kept("web", number, Instance(Running(76 + number, 0.0), UP, 0, 4), 0, 0) for number in (1, 2)]
+    stage.supervisor.remember({(one.program, one.number): one for one in kept})
+    stage.supervisor.described_all()
+    stage.apply(program())
+    stage.loop.advance(100)
+    assert stage.states == {("web", 1): "running"}
+    assert not stage.supervisor.left_over()
 
 
 def test_output_goes_where_the_description_says(stage):

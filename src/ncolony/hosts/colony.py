@@ -13,7 +13,7 @@ from ncolony.hosts import upgrade as upgrading
 from ncolony.hosts.companions import Companions, World
 from ncolony.hosts.control import Control
 from ncolony.hosts.kernel import Kernel
-from ncolony.hosts.memory import remember, settle
+from ncolony.hosts.memory import release, remember, settle
 from ncolony.hosts.reserving import Reserving
 from ncolony.posix import kept_exits
 from ncolony.posix.channels import PipeChannels
@@ -204,6 +204,7 @@ class Colony:
                 self._keeping.end(closed)
 
         self._door.close()
+        release(self._supervisor, self._channels.log_left)
         self._supervisor.shut_down(emptied, self._stop_budget)
 
     def describe(self) -> dict[str, object]:

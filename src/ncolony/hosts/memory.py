@@ -7,7 +7,7 @@ import os
 from ncolony.core.check import check
 from ncolony.core.parse import NotAnObject, parse
 from ncolony.core.program import TEMPORARY, Defaults, Program, RestartPolicy
-from ncolony.core.states import pid_of
+from ncolony.core.states import Sweeping, pid_of
 from ncolony.posix.journal import Journal
 from ncolony.posix.processes import environment_of
 from ncolony.posix.records import Records
@@ -92,11 +92,17 @@ def remember(settings: Settings, now: float, say: Say) -> Memory:
     return Memory(state.colony, kept, (records, state))
 
 
-def settle(supervisor: Supervisor, described: Container[str], say: Say, log_left: Callable[[str], LogSpec]) -> None:
+def settle(
+    supervisor: Supervisor,
+    described: Container[str],
+    say: Say,
+    log_left: Callable[[str], LogSpec],
+    environment: Callable[[int], Mapping[str, str]] = environment_of,
+) -> None:
     """Deal with what is left of programs that no usable file describes, and of instances that are too many by now.
 
     Where the file is gone the program was removed, and is stopped. Where there is a file that cannot be used, the
-    program goes on as it was: its description is taken from its own environment.
+    program goes on as it was: its description is taken from its own ``environment``, by pid.
     """
     left = supervisor.left_over()
     for name in dict.fromkeys(name for name, _ in left):
@@ -104,7 +110,7 @@ def settle(supervisor: Supervisor, described: Container[str], say: Say, log_left
             supervisor.let_go_surplus(name)
             continue
         pids = [pid for (owner, _), one in left.items() if owner == name and (pid := pid_of(one.instance.state))]
-        program = _own_description(name, pids)
+        program = _own_description(name, pids, environment)
         if name not in described:
             say(f"{name} was removed while no supervisor ran")
             supervisor.let_go(program or _unknown(name, log_left(name)))
@@ -114,9 +120,16 @@ def settle(supervisor: Supervisor, described: Container[str], say: Say, log_left
             say(f"{name} cannot be looked after until its file can be used; it goes on as it is")
 
 
-def _own_description(name: str, pids: Sequence[int]) -> Program | None:
+def release(supervisor: Supervisor, log_left: Callable[[str], LogSpec]) -> None:
+    """Have what lives and could not be looked after be stopped with all the others."""
+    left = [(name, one.instance.state) for (name, _), one in supervisor.left_over().items()]
+    for name in dict.fromkeys(name for name, state in left if pid_of(state) or isinstance(state, Sweeping)):
+        supervisor.let_go(_unknown(name, log_left(name)))
+
+
+def _own_description(name: str, pids: Sequence[int], environment: Callable[[int], Mapping[str, str]]) -> Program | None:
     for pid in pids:
-        text = environment_of(pid).get("NCOLONY_CONFIG")
+        text = environment(pid).get("NCOLONY_CONFIG")
         if text is not None:
             try:
                 return check(name, *parse(text.encode("utf-8", "surrogateescape")), Defaults()).program

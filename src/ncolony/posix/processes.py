@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from time import CLOCK_BOOTTIME, clock_gettime, sleep
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STARTED = 19  # the field that proc(5) counts as the 22nd
 MOMENT = 0.001  # seconds to wait for the end of an exec
@@ -37,14 +42,19 @@ def ticks_now() -> int:
 def is_run(pid: int, born: int, run: str) -> bool:
     """Tell whether process ``pid`` is the run ``NAME:NUMBER/RUN`` that was noted to be alive at ``born`` (in ticks).
 
-    The mark decides. Programs that overwrite their environment to show a title have lost it: for those the time of the
-    start has to agree.
+    The mark tells; and it has not started after that moment. Programs that overwrite their environment to show a title
+    have lost their mark: for those the time of the start has to agree.
     """
-    found = mark_in(_environ(pid))
-    if found is not None:
-        return os.fsdecode(found).partition("/")[2] == run
-    started = start_time(pid)
-    return started is not None and born - WINDOW <= started <= born + 1
+    return tells_run(mark_in(_environ(pid)), partial(start_time, pid), born, run)
+
+
+def tells_run(mark: bytes | None, started: Callable[[], int | None], born: int, run: str) -> bool:
+    """Tell the same from the mark that was found and, where there was none, from when the process ``started``."""
+    if mark is not None and os.fsdecode(mark).partition("/")[2] != run:
+        return False
+    at = started()
+    # With a mark only the end of the window counts: another colony may have a run of that name, and this pid by now.
+    return at is not None and at <= born + 1 and (mark is not None or born - WINDOW <= at)
 
 
 def mark_in(environ: bytes) -> bytes | None:
@@ -94,7 +104,7 @@ def in_exec(pid: int) -> bool:
 
 
 def marked(colony: str) -> dict[str, list[int]]:
-    """Return the processes that carry a mark of this colony, by mark; session leaders come first.
+    """Return the processes that carry a mark of this colony, by mark: session leaders first, and the oldest of them.
 
     Looks at every process of the system, so it is only done when records are missing.
     """
@@ -105,17 +115,23 @@ def marked(colony: str) -> dict[str, list[int]]:
             continue
         mark = mark_in(_environ(int(name)))
         if mark is not None and mark.startswith(wanted):
-            pid = int(name)
-            pids = found.setdefault(os.fsdecode(mark), [])
-            pids.insert(0 if _leads_session(pid) else len(pids), pid)
+            found.setdefault(os.fsdecode(mark), []).append(int(name))
+    for pids in found.values():
+        pids.sort(key=_place)
     return found
 
 
-def _leads_session(pid: int) -> bool:
+def _place(pid: int) -> tuple[bool, int]:
+    """Return what sorts leaders of sessions first, and of those the oldest: a run's first process, if that lives."""
+    return session_of(pid) != pid, start_time(pid) or 0
+
+
+def session_of(pid: int) -> int:
+    """Return the session of a process; 0: it is gone."""
     try:
-        return os.getsid(pid) == pid
+        return os.getsid(pid)
     except OSError:
-        return False
+        return 0
 
 
 def boot_id() -> str:

@@ -14,8 +14,8 @@ from errno import EINVAL, EOPNOTSUPP
 
 from ncolony.core.events import InstanceChanged, InstanceTakenOver
 from ncolony.core.kept import VERSION, Kept, Senseless, from_plain, to_text
-from ncolony.core.states import Stopped, pid_of
-from ncolony.posix.processes import ticks_now
+from ncolony.core.states import Spawning, Stopped, pid_of
+from ncolony.posix.processes import start_time, ticks_now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 NAME = "records"
 GROWTH = 16
+SLOW = 0.5  # seconds that a start may take, and its end still counts as its beginning; less than the window of is_run
 SLOT = 1024  # bytes; divides a page, so no slot lies in two
 Key = tuple[str, int]
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)  # json.dumps would make one each time
@@ -72,8 +73,22 @@ class Records:
         if pid is None:
             self._born.pop(key, None)
         elif pid != pid_of(event.before.state) or key not in self._born:
-            self._born[key] = ticks_now()
+            self._born[key] = self._start_of(pid, event)
         self.keep(Kept(key[0], key[1], event.after, event.meaning, self._born.get(key, 0)))
+
+    def _start_of(self, pid: int, event: InstanceChanged) -> int:
+        """Return about when a process started: now, as a look at each would cost more than most starts take."""
+        before = event.before.state
+        slow = isinstance(before, Spawning) and event.at - before.since > SLOW
+        return (self.started(pid) if slow else None) or self.ticks()
+
+    def ticks(self) -> int:
+        """Return the time in clock ticks after boot."""
+        return ticks_now()
+
+    def started(self, pid: int) -> int | None:
+        """Return when a process started."""
+        return start_time(pid)
 
     def keep(self, kept: Kept) -> None:
         """Write one record, over the one its instance had."""

@@ -153,7 +153,7 @@ class PosixSpawner:
             child.ended(run, death, tell)
 
         lives = pid is not None and watches(trees.exits, name, kept.born, pid, gone)
-        tree = trees.take_over(name, pid if lives else None, scope)
+        tree = trees.take_over(name, pid if lives else None, scope, pid or 0)
         child = Child(trees, tree)
         if pid is None:
             trees.left(tree, lambda: tell(Swept(run)))

@@ -92,8 +92,11 @@ class Trees:
         tree.born = born
         self._owners.add(tree)
 
-    def take_over(self, run: str, pid: int | None, scope: str) -> Tree:
-        """Make the tree of a run ``NAME:NUMBER/RUN`` of an earlier supervisor; ``pid``: its process if it lives."""
+    def take_over(self, run: str, pid: int | None, scope: str, leader: int = 0) -> Tree:
+        """Make the tree of a run ``NAME:NUMBER/RUN`` of an earlier supervisor; ``pid``: its process if it lives.
+
+        ``leader``: the number of its group, where that is known.
+        """
         tree = self.begin(f"{self._colony}/{run}" if self._colony else "", scope)
         kin = None if pid is None else look_at(pid)
         if kin is not None:
@@ -103,6 +106,7 @@ class Trees:
             self.strays.look_in(kin.parent)
             self.born(tree, kin.pid, kin.born)
         self._owners.add(tree)
+        tree.leader = tree.leader or leader  # only now: without a mark, that number tells nothing of who has it
         if scope != PROCESS:
             self._find_left(tree)
         return tree
@@ -197,11 +201,15 @@ class Trees:
 
     def signal(self, tree: Tree, number: int, scope: str) -> None:
         """Send a signal to all of a tree, to its process group, or to its first process alone."""
+        if tree.pid is None:
+            scope = tree.scope  # as its members are counted; the program may be described otherwise by now
         if scope == PROCESS:
             self._send_first(tree, number)
             return
         if scope == GROUP:
-            self._send_group(tree, number)
+            if not self._send_group(tree, number):  # an earlier supervisor's, and its first process is gone
+                members = self._members(tree).values()
+                self._deliver(tree, {kin.pid: kin for kin in members if kin.group == tree.leader}, number)
             self.look_soon()  # for those who have left the group
             return
         self._refresh()

@@ -137,11 +137,13 @@ class Dependencies:
             self._began = {slot: losses for slot, losses in self._began.items() if slot[0] != name}
         elif event.program.needs:
             self._needs[name] = event.program.needs
+            new = [need for need in event.program.needs if (need.program, need.condition) not in self._conditions]
+            for need in new:  # all of them before the first look, which may be about this very program
+                self._conditions[need.program, need.condition] = Condition()
             for need in event.program.needs:
                 self._needed_by.setdefault(need.program, {})[name] = None
-                if (need.program, need.condition) not in self._conditions:
-                    self._conditions[need.program, need.condition] = Condition()
-                    self._look(need.program)
+            for need in new:
+                self._look(need.program)
         self._look(name)
         self._look_for_cycles(name)
         if self._supervisor.all_described and name in self._needs:

@@ -10,7 +10,7 @@ from ncolony.core.errors import NoSuch
 from ncolony.core.kept import fingerprint
 from ncolony.core.names import nearest
 from ncolony.core.record import replace
-from ncolony.core.states import DOWN, UP, Restart, Running, Start, Stop, Sweeping, Waiting, pid_of
+from ncolony.core.states import DOWN, UP, Restart, Running, Start, Starting, Stop, Sweeping, Waiting, pid_of
 from ncolony.runtime.place import Place
 
 TYPE_CHECKING = False
@@ -35,6 +35,8 @@ class Roster:
         self.programs: dict[str, Program] = {}
         self.rolls: Rolls | None = None
         """Reloads without a gap; None: there was none yet."""
+        self.all_described = False
+        """Everything has been read for the first time."""
         self._kept: dict[tuple[str, int], Kept] = {}
         slots.emptied = self.forget
 
@@ -137,6 +139,8 @@ class Roster:
                 self._slots.feed(place, Start())
         if program.reload is not None and (old := self._taken_over_old(program)):
             self.rolling().begin(program, old, _ANEW)
+        if self.all_described and any(name == program.name for name, _ in self._kept):
+            self.let_go_surplus(program.name)  # its file could not be used until now
 
     def _taken_over_old(self, program: Program) -> list[Place]:
         """Return the places with processes that an earlier supervisor started from another description."""
@@ -159,6 +163,9 @@ class Roster:
             rolled = surplus or place.program.reload is not None or place.program.schedule is not None
             if kept.meaning not in (0, now_means) and instance.want == UP and not rolled:
                 self._slots.feed(place, Restart(_ANEW))
+            elif instance.want == DOWN and isinstance(instance.state, Starting | Running):
+                # It was to be stopped as soon as it was there; the supervisor was killed before that.
+                self._slots.feed(place, Stop(why="it was stopped while it came to life", hold=instance.held))
         finally:
             self._slots.release(waited)
 

@@ -183,6 +183,8 @@ class Slots:
 
     def held_back(self, place: Place) -> str:
         """Say what a place waits for; empty: nothing."""
+        if not self.gates and not place.program.needs:
+            return ""  # it waited under an earlier supervisor, and has been described anew since
         if not self.gates:
             raise ImpossibleInput(f"{place.program.name!r} has to wait, and nothing here can tell until when")
         reasons = (gate.waits_for(place.program, place.number) for gate in self.gates)

@@ -6,14 +6,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ncolony.ports import Timer
     from ncolony.runtime.place import Place
     from ncolony.runtime.slots import Slots
 
     Hurry = Callable[[], None]
 
 
-def in_order(slots: Slots, places: Sequence[Place], tell: Callable[[Place], None]) -> Hurry | None:
-    """Have ``tell`` tell places to stop, each when those that need it are gone.
+def in_order(
+    slots: Slots, places: Sequence[Place], tell: Callable[[Place], None], told: Callable[[], None] | None = None
+) -> Hurry | None:
+    """Have ``tell`` tell places to stop, each when those that need it are gone; ``told`` is called when all have been.
 
     Returns what tells all who are left; None where everybody has been told, as no one needs another.
     """
@@ -25,6 +28,8 @@ def in_order(slots: Slots, places: Sequence[Place], tell: Callable[[Place], None
 
     def over() -> None:
         slots.observers = [one for one in slots.observers if one is not unwinding]
+        if told is not None:
+            told()
 
     unwinding = Unwinding(places, tell, over)
     slots.observers.append(unwinding)
@@ -42,9 +47,18 @@ def within(
     if seconds is None:
         return in_order(slots, places, lambda place: tell(place, None))
     end = slots.loop.now() + seconds
-    hurry = in_order(slots, places, lambda place: tell(place, max(0.0, end - slots.loop.now())))
-    if hurry is not None:
-        slots.loop.call_at(end - seconds / 2, hurry)
+    timer: Timer | None = None
+    over = False
+
+    def told() -> None:
+        nonlocal over
+        over = True
+        if timer is not None:
+            timer.cancel()
+
+    hurry = in_order(slots, places, lambda place: tell(place, max(0.0, end - slots.loop.now())), told)
+    if hurry is not None and not over:
+        timer = slots.loop.call_at(end - seconds / 2, hurry)
     return hurry
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ncolony.core.snapshot import InstanceView
     from ncolony.core.states import Input
     from ncolony.ports import Channels, Gate, Listeners, Loop, Observer, Outfitter, Spawner
+    from ncolony.runtime.place import Place
 
 
 class Supervisor:
@@ -105,7 +106,7 @@ class Supervisor:
 
     def described_all(self) -> None:
         """Make known that everything has been read for the first time."""
-        self.all_described = True
+        self.all_described = self._roster.all_described = True
         self._slots.tell(events.AllDescribed())
 
     def start(self, name: str, number: int | None = None, why: str = "") -> None:
@@ -121,7 +122,11 @@ class Supervisor:
     def stop_in_order(self, slots: Iterable[tuple[str, int | None]], why: str = "", *, hold: bool = True) -> None:
         """Stop programs, or instances: those that need others of them first, each when the ones before it are gone."""
         places = [place for name, number in slots for place in self._roster.chosen(name, number)]
-        stopping.in_order(self._slots, places, lambda place: self._slots.feed(place, Stop(why=why, hold=hold)))
+
+        def tell(place: Place) -> None:
+            self._slots.feed(place, Stop(why=why, hold=hold or place.instance.held))
+
+        stopping.in_order(self._slots, places, tell)
 
     def restart(self, name: str, asked_at: float | None = None, number: int | None = None, why: str = "") -> None:
         """Give a program, or one instance, a new process; what was started at ``asked_at`` or later is new enough."""
