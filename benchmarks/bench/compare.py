@@ -47,7 +47,7 @@ class Plan:
 
 
 FULL = Plan((1, 100, 1000), MOST, 3, Pace(idle_s=10, settle_s=2, timeout_s=180), 5, 400)
-QUICK = Plan((100,), 0, 1, Pace(idle_s=2, settle_s=1.5, timeout_s=60, kills=3, questions=1), 0, 50)
+QUICK = Plan((100,), 0, 1, Pace(idle_s=1, settle_s=1.5, timeout_s=60, kills=1, questions=1), 0, 20)
 
 
 def main() -> int:
@@ -190,7 +190,7 @@ def _parse() -> argparse.Namespace:
         "PATH. Whoever is not there is skipped, by name. All of it takes less than half an hour.",
     )
     add = parser.add_argument
-    add("--quick", action="store_true", help="100 programs, one run, little output: less than 3 minutes")
+    add("--quick", action="store_true", help="100 programs, one run, little output: about 3 minutes")
     add("--python", type=_path, metavar="PATH", help="an interpreter that has ncolony [this checkout, installed]")
     add("--contestants", type=_names, default=names, metavar="NAME,NAME", help=",".join(names))
     add("--peer", type=_peer, action="append", default=[], metavar="NAME=DIR", help="where a peer's executables are")
