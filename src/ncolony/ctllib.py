@@ -269,7 +269,7 @@ def _failure(doing: str, folder: str, error: OSError) -> NColonyError:
         return ConfigError(f"cannot {doing}: there is no directory {where}; make it, or name another")
     why = os.strerror(error.errno or 0)
     if isinstance(error, PermissionError) or error.errno == EROFS:
-        return ConfigError(f"cannot {doing}: {where}: {why}; do it as a user who may, or name another directory")
+        return OSFailure(f"cannot {doing}: {where}: {why}; do it as a user who may, or name another directory")
     return OSFailure(f"cannot {doing} in {where}: {why}; nothing was changed")
 
 

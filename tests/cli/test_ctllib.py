@@ -7,7 +7,7 @@ import os
 import pytest
 
 from ncolony import ctllib
-from ncolony.core.errors import ConfigError, Refused
+from ncolony.core.errors import ConfigError, OSFailure, Refused
 from ncolony.ctllib import Places
 from tests.cli.places import sent, unprivileged, written
 
@@ -156,7 +156,7 @@ def test_a_directory_without_permission_is_told(places, act):
     for place in places:
         place.chmod(0)
     try:
-        with unprivileged(), pytest.raises(ConfigError, match="Permission denied; do it as a user who may"):
+        with unprivileged(), pytest.raises(OSFailure, match="Permission denied; do it as a user who may"):
             act(places)
     finally:
         for place in places:
