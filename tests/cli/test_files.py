@@ -59,6 +59,7 @@ def test_a_program_is_added_shown_listed_scaled_and_removed(run, places):
     [
         (["add", "x"], 2, "the command is missing; end with -- CMD [ARG ...]"),
         (["add"], 2, "NAME is missing"),
+        (["add", "--", "sleep", "1"], 2, "NAME is missing before --"),
         (["add", "x", "--cmd", "a", "--", "b"], 2, "the command is there twice"),
         (["add", "x", "--instances", "0", "--", "b"], 2, "instances: found 0, wanted"),
         (["add", "a/b", "--", "b"], 2, 'cannot add "a/b"'),

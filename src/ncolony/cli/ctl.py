@@ -138,7 +138,7 @@ def _main(argv: list[str]) -> int:
     if "--help" in after.values:
         print(_help_on(name, verb, options))
         return DONE
-    given = Given({**before.values, **after.values}, after.words)
+    given = Given({**before.values, **after.values}, after.words, after.behind)
     word = _word(name, verb, given)
     return verb.call(_places(name, verb, given), word, given)
 

@@ -88,6 +88,8 @@ def _name(call: Call, *, more: bool = False) -> str:
 
 def _add(call: Call) -> int:
     given = call.given
+    if given.behind and given.behind == given.words and NAME.name not in given.values:
+        raise misused(call.verb, "NAME is missing before --")
     name = _name(call, more=True)
     if command := given.words[1:]:
         if given.values.keys() & {"--cmd", "--arg"}:

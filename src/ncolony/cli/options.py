@@ -36,6 +36,8 @@ class Given:
 
     values: dict[str, list[str]]
     words: list[str]
+    behind: list[str]
+    """Those of the words that stand behind ``--``."""
 
     def last(self, name: str) -> str | None:
         """Return an option's value, the last where it was given more than once; None without it."""
@@ -56,12 +58,13 @@ def read(argv: Sequence[str], options: Sequence[Option], *, to_first_word: bool 
     """
     known = {option.name: option for option in (*options, HELP)}
     shorts = {option.short: option.name for option in known.values() if option.short}
-    given = Given({}, [])
+    given = Given({}, [], [])
     rest = list(argv)
     while rest:
         argument = rest.pop(0)
         if argument == "--":
             given.words.extend(rest)
+            given.behind.extend(rest)
             break
         if argument == "-" or not argument.startswith("-"):
             given.words.append(argument)
