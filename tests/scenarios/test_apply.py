@@ -179,6 +179,21 @@ def test_a_file_that_cannot_be_used_is_put_right_without_a_restart(colony, candi
 
 
 @on_native
+def test_a_file_that_never_was_a_program_is_not_removed_without_a_word(colony, candidate):
+    """Its author may be about to put it right."""
+    colony.conf("web", {"args": SLEEP})
+    colony.conf("old", {"args": SLEEP})
+    running(colony, "web", "old")
+    (colony.config / "draft").write_text("{ no program yet")
+    colony.wait_for("cannot use .*draft")
+    candidate("web", {"args": SLEEP})
+    wanted = "removed too, files of no program that runs: draft"
+    assert wanted in said(colony, "plan", "next")
+    assert wanted in said(colony, "apply", "next")
+    assert list(files(colony)) == ["web"]
+
+
+@on_native
 def test_the_colonys_own_file_goes_along(colony, candidate):
     """And is removed where the candidate has none; what is stopped by hand stays so."""
     colony.conf("web", {"args": SLEEP})

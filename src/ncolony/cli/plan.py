@@ -59,6 +59,12 @@ class Plan:
         return sorted(name for name in self.before if name not in self.candidate.texts)
 
     @property
+    def useless(self) -> list[str]:
+        """The names of files that are removed and that no program stops for: they cannot be used, say."""
+        stopped = {one.name for one in self.steps if one.act == STOP}
+        return [name for name in self.removed if name != COLONY and name not in stopped]
+
+    @property
     def modes(self) -> dict[str, int]:
         """The modes of the candidate's files."""
         return {file.name: file.mode for file in self.candidate.files}
@@ -158,6 +164,8 @@ def shown(plan: Plan, *, color: bool) -> str:
             table(("ACT", "PROGRAM", ""), rows, [[COLORS[one.act], "", DIM] for one in changes], color=color),
             "",
         ]
+    if useless := plan.useless:
+        lines.append(printable(f"removed too, files of no program that runs: {', '.join(useless)}"))
     if plan.colony != "same":
         lines.append(f"{COLONY} is {plan.colony}: what holds for the whole colony changes")
     lines.append(f"{len(plan.steps) - len(changes)} go on unchanged" if changes or plan.written or plan.removed
