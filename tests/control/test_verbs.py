@@ -7,6 +7,7 @@ import pytest
 
 from ncolony.control.verbs import VERBS, Verb
 from ncolony.core.program import Need, ReadyRule, RestartPolicy, StopPolicy
+from ncolony.core.states import Unhealthy
 from ncolony.runtime.dependencies import Dependencies
 from ncolony.testing import Act
 from tests.control.conftest import program
@@ -82,6 +83,16 @@ def test_status_says_why_it_could_not_be_started(house):
     house.spawner.processes[-1].end(5)
     (one,) = house.caller().ask("status")["instances"]
     assert (one["state"], one["why"], one["last_end"]["words"]) == ("backoff", None, "exited with status 5")
+
+
+def test_status_says_what_a_process_was_ended_for(house):
+    """Its signal alone would not tell an operator what to look at."""
+    house.apply(program(restart=RestartPolicy(threshold=2.0, min_delay=4.0)))
+    house.loop.turn()
+    house.supervisor.learn("web", 1, Unhealthy(1, "HTTP 500"))
+    house.spawner.processes[-1].end(-15)
+    (one,) = house.caller().ask("status")["instances"]
+    assert (one["state"], one["why"]) == ("backoff", "unhealthy: HTTP 500")
 
 
 def test_a_name_that_is_not_known_may_be_that_of_a_file_with_a_mistake(house):

@@ -97,7 +97,7 @@ def _row(world: World, program: Program, one: InstanceView) -> str:
     next_start = left if one.state == "backoff" else None
     waits_for = world.supervisor.waits_for(program.name, one.number) if one.state == "waiting" else ""
     about = world.about(program.name, one.number)
-    why = one.why or (facts.failed if one.state == "backoff" else "")
+    why = one.why or (facts.trouble if one.state == "backoff" else "")
     more = f",{encode(about)[1:-1]}" if about else ""
     return (
         f'{one.number},"state":"{one.state}","want":"{one.want}","held":{_BOOL[one.held]},'

@@ -58,7 +58,7 @@ class Facts:
     """What is remembered of one slot."""
 
     __slots__ = (
-        "born", "cause", "failed", "last_end", "leaving", "reasons", "restarts", "since", "stopped", "unbidden",
+        "born", "cause", "last_end", "leaving", "reasons", "restarts", "since", "stopped", "trouble", "unbidden",
     )  # fmt: skip
 
     def __init__(self, since: float) -> None:
@@ -70,8 +70,8 @@ class Facts:
         self.restarts = 0
         self.cause = ""
         """Why the latest process ends or has ended; empty where somebody stopped it, or there was none."""
-        self.failed = ""
-        """Why the latest attempt to start it failed; empty where it came to life."""
+        self.trouble = ""
+        """What the latest process was ended for, or why there was none, in words; empty where neither is so."""
         self.reasons: dict[str, int] | None = None
         """How many starts have followed such an end, by cause; None: there was none yet."""
         self.last_end: tuple[int | None, str, float, float] | None = None
@@ -82,7 +82,7 @@ class Facts:
 
     def count(self) -> None:
         """Take note that a process came to life."""
-        self.failed = ""
+        self.trouble = ""
         if self.cause:
             self.reasons = self.reasons or {}
             self.reasons[self.cause] = self.reasons.get(self.cause, 0) + 1
@@ -183,13 +183,14 @@ class Story:
             facts.unbidden = False
             facts.count()
         elif isinstance(given, SpawnFailed):
-            facts.failed = f"could not be started: {given.why}"
+            facts.trouble = f"could not be started: {given.why}"
         elif isinstance(given, Start | Stop | Restart):
             facts.unbidden = False
             alive = pid_of(before.state) is not None or facts.cause
             facts.cause = REPLACED if isinstance(given, Restart) and alive else ""
         elif isinstance(given, Unhealthy | Outdated | DeadlinePassed) and isinstance(before.state, Running | Starting):
             facts.cause = _CAUSES[type(given)]
+            facts.trouble = _trouble(given)
         facts.stopped = isinstance(after.state, Stopped)
         if facts.stopped and (facts.leaving or slot.number > slot.of):
             self._forget(slot.program, slot.number)
@@ -217,3 +218,9 @@ class Story:
         del by_number[number]
         if not by_number:
             del self._facts[program]
+
+
+def _trouble(given: Unhealthy | Outdated | DeadlinePassed) -> str:
+    if isinstance(given, DeadlinePassed):
+        return "was not ready in time"
+    return f"unhealthy: {given.why}" if isinstance(given, Unhealthy) else given.why
