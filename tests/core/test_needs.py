@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncolony.core.needs import cycle_through, dependents, in_words, problems, standing, start_order, stopped_before
+from ncolony.core.needs import (
+    cycle_through,
+    dependents,
+    hint,
+    in_words,
+    problems,
+    standing,
+    start_order,
+    stopped_before,
+)
 from ncolony.core.program import DONE, READY, STARTED, TRANSIENT, Need, Program, RestartPolicy
 from ncolony.core.schedule import Schedule
 from ncolony.core.snapshot import view
@@ -71,6 +80,30 @@ def test_who_needs_it_stops_before_it_and_a_cycle_is_cut() -> None:
     """Else a colony with a cycle could never be stopped in order."""
     assert stopped_before(colony(a="b", b="c", c="")) == {"b": ["a"], "c": ["b"]}
     assert stopped_before(colony(a="b", b="a")) == {"a": ["b"], "b": []}
+    assert stopped_before(colony(a="a")) == {"a": []}
+
+
+@pytest.mark.parametrize(
+    ("known", "meant", "words"),
+    [
+        ("db", "bd", " (did you mean db?)"),
+        ("abcd", "abce", " (did you mean abcd?)"),
+        ("abcd", "abef", ""),
+        ("abcde", "abcfg", " (did you mean abcde?)"),
+        ("abcdef", "abcghi", ""),
+    ],
+)
+def test_of_short_names_two_that_differ_in_two_letters_are_not_alike(known: str, meant: str, words: str) -> None:
+    """Up to four letters: one; of longer ones two."""
+    assert hint(colony(**{known: ""}), meant) == words
+
+
+def test_the_end_of_what_runs_again_and_again_is_never_there() -> None:
+    """A schedule is no program that is done some day."""
+    hourly = Program("b", ("b",), schedule=Schedule(every=3600.0))
+    programs = {"a": Program("a", ("a",), needs=(Need("b", DONE),)), "b": hourly}
+    [problem] = problems(programs)["a"]
+    assert problem.wanted == '"started" or "ready", or a program without a schedule'
 
 
 def test_what_can_never_be_is_a_problem_of_who_needs_it() -> None:

@@ -82,6 +82,8 @@ def test_health_has_the_defaults_of_kubernetes(value: object, rule: HealthRule) 
         ({"tcp": True}, "ready.tcp: true: "),
         ({"tcp": 0}, "ready.tcp: 0: "),
         ({"tcp": 65536}, "ready.tcp: 65536: "),
+        ({"tcp": "localhost:0"}, 'ready.tcp: "localhost:0": '),
+        ({"tcp": "localhost:65536"}, 'ready.tcp: "localhost:65536": '),
         ({"tcp": "/" + "x" * 107}, "ready.tcp: "),
         ({"http": "https://localhost/"}, "ready.http: "),
         ({"http": "http://user@localhost/"}, "ready.http: "),

@@ -10,8 +10,9 @@ from ncolony.core.check import check
 from ncolony.core.cronline import parse
 from ncolony.core.parse import parse as parse_json
 from ncolony.core.program import Defaults
+from ncolony.core.record import replace
 from ncolony.core.restarts import Again, RestartPolicy, of_a_job
-from ncolony.core.schedule import LATE, Schedule, civil, days_before, in_words, length, look, put_off, stamp
+from ncolony.core.schedule import LATE, Schedule, civil, days_before, following, in_words, length, look, put_off, stamp
 
 NIGHTLY = parse("30 2 * * *")
 NIGHT = 1_800_000_000 // 86400 * 86400 + 2.5 * 3600
@@ -208,3 +209,10 @@ def test_what_has_no_meaning_beside_a_schedule_is_refused() -> None:
         "critical: found true with a `schedule`, wanted false: a program with a schedule never gives up",
     ]
     assert checked(schedule="1m", restart={"ok_exits": [0, 3], "min_delay": 5})[1] == []
+
+
+def test_a_moment_that_never_comes_is_not_looked_for_for_ever() -> None:
+    """Such a line is refused where it is read; whoever makes one all the same is told."""
+    never = replace(parse("0 0 29 2 *"), text="0 0 30 2 *", days=(30,))
+    with pytest.raises(AssertionError, match="'0 0 30 2 \\*' never comes"):
+        following(never, 0.0, lambda _: 0)
