@@ -19,6 +19,7 @@ from ncolony.core.restarts import (
     after_failures,
     after_run,
     delay,
+    of_a_job,
     overspent,
     shortened,
     spend,
@@ -168,6 +169,14 @@ def test_a_restart_as_long_ago_as_the_window_counts_no_more() -> None:
 def test_a_lot_may_have_any_name_in_it() -> None:
     """Also one that is no UTF-8, from a directory that somebody else has filled."""
     assert 0.0 < shortened(RestartPolicy(jitter=1.0), 1.0, "web\udcff 1") <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("attempt", "verdict"), [(0, Again(0.0, 0)), (1, Again(1.0, 1)), (2, Again(2.0, 2)), (3, Again(0.0, 0))]
+)
+def test_a_job_whose_retries_are_spent_waits_for_its_next_time(attempt: int, verdict: Verdict) -> None:
+    """With all of them before it again; as one does that has not failed."""
+    assert of_a_job(RestartPolicy(), 2, attempt) == verdict
 
 
 def test_without_a_window_nothing_is_remembered() -> None:
