@@ -60,3 +60,11 @@ def test_every_mistake_is_told(value: dict[str, object], problems: list[str]) ->
     spec, found = check_colony(value)
     assert spec is None
     assert [str(problem) for problem in found] == problems
+
+
+@pytest.mark.parametrize("value", [{"metrics": 1}, {"hooks": [{}] * 1000}], ids=["metrics", "hooks"])
+def test_what_is_no_object_and_what_is_too_much_is_refused(value: dict[str, object]) -> None:
+    """With the key that it is about."""
+    spec, (problem, *_) = check_colony(value)
+    assert spec is None
+    assert problem.key in value
