@@ -3,7 +3,7 @@
 import os
 import signal
 
-from tests.scenarios.colony import EPOLL, SLEEP, _on, fill, gone, on_native, small_disk
+from tests.scenarios.colony import EPOLL, SLEEP, _on, fill, gone, on_native, small_disk, until
 
 on_twisted = _on(EPOLL)
 
@@ -22,6 +22,40 @@ def test_an_upgrade_keeps_every_process_and_the_supervisors_own_pid(mortal):
     assert mortal.process.poll() is None
     os.kill(pid, signal.SIGTERM)
     mortal.wait_for(r"web was killed by SIGTERM.*; ")  # still our child: how it ended is known
+
+
+@on_native
+def test_no_signal_in_the_middle_of_an_upgrade_ends_the_supervisor(mortal):
+    """A new version that does not listen yet is sent the same signal all the time, and answers the last ones."""
+    mortal.conf("web", {"args": SLEEP})
+    mortal.start()
+    pid, since = mortal.one("web"), mortal.here()
+    mortal.send(signal.SIGUSR2)
+    mortal.wait_for(r"upgrading: every program goes on$", since=since)
+
+    def runs_on():
+        mortal.here()
+        assert mortal.process.poll() is None
+        mortal.send(signal.SIGUSR2)
+        return f"web runs on, pid {pid}\n" in mortal.text[since:]
+
+    until(runs_on, "the new version")
+    mortal.send(signal.SIGTERM)
+    mortal.wait_for(r"SIGTERM: stopping all programs$")
+    assert mortal.ended() == 0
+
+
+@on_native
+def test_a_stop_that_comes_while_the_new_version_is_asked_is_a_stop(mortal):
+    """The colony that is being shut down does not come back as another version of itself."""
+    mortal.conf("web", {"args": SLEEP})
+    mortal.start()
+    mortal.one("web")
+    mortal.send(signal.SIGUSR2)
+    mortal.send(signal.SIGTERM)
+    mortal.wait_for(r"SIGTERM: stopping all programs$")
+    assert mortal.ended() == 0
+    assert mortal.count("upgrading") == 0
 
 
 @on_native

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from signal import SIGKILL
 
 from ncolony import __version__
 from ncolony.core.record import record
@@ -35,7 +36,7 @@ from ncolony.runtime.supervisor import Supervisor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator
 
     from ncolony.core.events import Event
     from ncolony.core.program import Defaults
@@ -70,6 +71,8 @@ class Hosting:
     """End and leave the programs to a successor, when another version is asked for; None: this process becomes it."""
     theirs: Callable[[int], bool] | None = None
     """Tells which children of this process somebody else has started, and reaps."""
+    unheard: Callable[[], Iterable[int]] = tuple
+    """Hands out the signals that have come and were not answered yet."""
 
 
 class Colony:
@@ -89,6 +92,10 @@ class Colony:
         self.finish: Callable[[int], None] = _nothing
         """Called when a critical program has given up: whoever runs the colony stops it, and exits with this status."""
         self._stop_budget = settings.stop_budget
+        self._asked: list[Callable[[str], None]] = []
+        """Who waits to hear about an upgrade."""
+        self._question: int | None = None
+        """The process that is asked whether it can take over."""
         exits = PidfdExits(loop) if has_pidfds() else SigchldExits(loop)
         self._exits = exits
         limit = FileLimit()
@@ -205,6 +212,8 @@ class Colony:
 
         self._door.close()
         release(self._supervisor, self._channels.log_left)
+        if self._question is not None:
+            os.kill(self._question, SIGKILL)
         self._supervisor.shut_down(emptied, self._stop_budget)
 
     def describe(self) -> dict[str, object]:
@@ -231,33 +240,44 @@ class Colony:
     def upgrade(self, answer: Callable[[str], None] = lambda _: None) -> None:
         """Become the version that is installed now, if that one can take over; every program goes on meanwhile.
 
-        ``answer`` is given why not, or nothing just before it happens.
+        ``answer`` is given why not, or nothing just before it happens. Whoever asks meanwhile gets the same answer.
         """
-
-        def cannot(why: str) -> None:
-            self._say(f"cannot upgrade: {why}")
-            answer(f"cannot upgrade: {why}")
-
+        self._asked.append(answer)
+        if len(self._asked) > 1:
+            return
         if self._supervisor.closing:
-            cannot("the colony is being shut down")
+            self._cannot("the colony is being shut down")
         elif self._hosting.leave is not None:
-            answer("")
+            self._answer("")
             self._loop.call_at(self._loop.now(), self._hosting.leave)
         elif self._memory.lock is None:
-            cannot("nothing is kept, so programs could not be taken over; see the first lines")
+            self._cannot("nothing is kept, so programs could not be taken over; see the first lines")
         else:
             try:
                 with self._spawner.spared:
-                    upgrading.ask(self._exits, lambda can: self._upgrade_if(answer, cannot, can=can))
+                    self._question = upgrading.ask(self._exits, lambda can: self._upgrade_if(can=can))
             except OSError as error:
-                cannot(f"{sys.executable!r} cannot be executed: {error.strerror}")
+                self._cannot(f"{sys.executable!r} cannot be executed: {error.strerror}")
 
-    def _upgrade_if(self, answer: Callable[[str], None], cannot: Callable[[str], None], *, can: bool) -> None:
+    def _answer(self, why_not: str) -> None:
+        asked, self._asked = self._asked, []
+        for answer in asked:
+            answer(why_not)
+
+    def _cannot(self, why: str) -> None:
+        self._say(f"cannot upgrade: {why}")
+        self._answer(f"cannot upgrade: {why}")
+
+    def _upgrade_if(self, *, can: bool) -> None:
+        self._question = None
+        if self._supervisor.closing:
+            self._cannot("the colony is being shut down")
+            return
         if not can or self._memory.lock is None:
-            cannot("the version that is installed now cannot take over; this one goes on")
+            self._cannot("the version that is installed now cannot take over; this one goes on")
             return
         self._say("upgrading: every program goes on")
-        answer("")
+        self._answer("")
         handed_over = {HANDED_OVER: self._memory.lock}
         if self._spawner.witness is not None:
             handed_over[kept_exits.VARIABLE] = self._spawner.witness.fd
@@ -271,7 +291,7 @@ class Colony:
             self._memory.journal.flush()
         try:
             with self._spawner.spared:
-                upgrading.execute(handed_over)
+                upgrading.execute(handed_over, self._hosting.unheard)
         except OSError as error:
             self._listeners.take_back()
             if self._supervisor.outfitter is not None:

@@ -7,6 +7,7 @@ import signal
 import sys
 
 from ncolony.hosts.colony import Colony, Hosting
+from ncolony.hosts.upgrade import HEARD
 from ncolony.loop import Loop
 from ncolony.posix.console import Console
 from ncolony.posix.descriptors import open_standard
@@ -29,7 +30,7 @@ class Host:
         self._console = Console(self._loop)
         self._output: Console | None = None
         """Standard output, once a program's log goes there."""
-        hosting = Hosting(end=lambda: self._stop("a client"))
+        hosting = Hosting(end=lambda: self._stop("a client"), unheard=self._unheard)
         self._colony = Colony(self._loop, settings, self._console.say, self, hosting)
         self._colony.finish = self._finish
         self._colony.be_spared()
@@ -79,18 +80,21 @@ class Host:
     def _take_signals(self) -> None:
         read, write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(write, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2):
+        for number in HEARD:
             signal.signal(number, self._catch)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())  # an earlier version of this process left them blocked
         self._loop.watch(read, lambda: self._handle(read))
 
     def _catch(self, number: int, _: FrameType | None) -> None:
         self._caught.append(number)
 
+    def _unheard(self) -> list[int]:
+        caught, self._caught = self._caught, []
+        return caught
+
     def _handle(self, read: int) -> None:
         os.read(read, 4096)
-        caught, self._caught = self._caught, []
-        for number in caught:
+        for number in self._unheard():
             if number == signal.SIGHUP:
                 self._colony.look_again()
             elif number == signal.SIGUSR2:

@@ -8,6 +8,7 @@ understands what is kept: one that does not is never switched to.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from ncolony.core.errors import ConfigError
@@ -16,12 +17,14 @@ from ncolony.posix.state import default_state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from ncolony.hosts.settings import Settings
     from ncolony.posix.exits import Exits
 
 QUESTION = "--can-take-over"
+HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2)
+"""The signals that a supervisor on our own loop answers."""
 
 
 def can_take_over(settings: Settings) -> None:
@@ -43,26 +46,32 @@ def command() -> list[str]:
     return [sys.executable, *sys.orig_argv[1:]]
 
 
-def ask(exits: Exits, answer: Callable[[bool], None]) -> None:
+def ask(exits: Exits, answer: Callable[[bool], None]) -> int:
     """Ask the version that is installed now whether it can take over, and ``answer`` without anyone waiting for it.
 
-    What it has to say goes to standard error. Raises OSError where it cannot be asked.
+    What it has to say goes to standard error. Returns the process that is asked. Raises OSError where it cannot be.
     """
     words = [*command(), QUESTION]
     pid = os.posix_spawn(words[0], words, os.environ)
     exits.watch(pid, lambda death: answer(death.status == 0))
+    return pid
 
 
-def execute(handed_over: Mapping[str, int]) -> None:
+def execute(handed_over: Mapping[str, int], unheard: Callable[[], Iterable[int]]) -> None:
     """Become the version that is installed now, with the descriptors ``handed_over`` by the variables that name them.
 
-    Raises OSError; only then it returns.
+    No signal is lost, or ends the new version before it listens: they wait, blocked, until it does. ``unheard`` tells
+    which have come already and were not answered. Raises OSError; only then it returns.
     """
     names = {name: str(fd) for name, fd in handed_over.items()}
     for fd in handed_over.values():
         os.set_inheritable(fd, True)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
     try:
+        for number in unheard():
+            os.kill(os.getpid(), number)
         os.execve(sys.executable, command(), {**os.environ, **names})  # noqa: S606 - no shell is wanted
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         for fd in handed_over.values():
             os.set_inheritable(fd, False)
