@@ -21,7 +21,6 @@ from ncolony.posix.reporting import Reporting
 from ncolony.posix.store import MOST
 from tests.conftest import descriptors
 from tests.posix.conftest import turn_until
-from tests.scenarios.colony import until
 
 NOTIFY = Program("web", ("web",), ready=ReadyRule(by=Signs("notify")), reports=Reports(notify=True))
 # SAY MESSAGE...: sends each, with a descriptor where the message asks for one to be kept or closed; then waits.
@@ -142,12 +141,12 @@ def test_one_that_has_lost_its_parent_is_heard(desk, subreaper):
         pytest.skip("orphans do not come to us here")
     script = 'setsid "$@" < /dev/null > /dev/null 2>&1 & exit 0'
     process = desk.start(
-        "sh", "-c", script, "sh", sys.executable, "-c", f"import time; time.sleep(0.2)\n{SAY}", "READY=1"
-    )
+        "sh", "-c", script, "sh", sys.executable, "-c", f"import time; time.sleep(0.2)\n{SAY}", "READY=1", "BARRIER=1"
+    )  # one that has ended before it is heard could be anybody's
     process.wait()
     desk.hears()
     assert desk.hearing.told_of[0][:3] == ("web", 1, 1)
-    until(lambda: os.waitpid(-1, 0)[0], "the orphan")
+    turn_until(desk.loop, lambda: os.waitpid(-1, os.WNOHANG)[0])  # the orphan
 
 
 @pytest.mark.parametrize("mark", ["", "web:1/1"])
@@ -187,7 +186,7 @@ def test_what_it_calls_its_main_process_has_to_be_its_own(desk):
     desk.hears(3)
     assert [pid for *_, pid in desk.hearing.told_of] == [None] * 3
     process.kill()
-    process = desk.start("sh", "-c", '"$0" -c "$1" MAINPID=$$ & wait', sys.executable, SAY)
+    process = desk.start("sh", "-c", '"$0" -c "$1" MAINPID=$$ BARRIER=1 & wait', sys.executable, SAY)
     desk.reporting.alive(NOTIFY, 1, 1, process.pid)
     desk.hears(4)
     assert desk.hearing.told_of[3][-1] == process.pid
