@@ -270,9 +270,10 @@ def test_pid_files_alone_are_enough_to_take_over(mortal, tmp_path):
 
 @on_native
 def test_a_pid_file_that_names_a_stranger_is_not_followed(mortal, tmp_path):
-    """Bug 1: a pid is no identity; the stranger lives, and it is said."""
+    """Bug 1: a pid is no identity; the stranger lives, and it is said. A pipe among them is waited for by nobody."""
     pids = tmp_path / "pids"
     pids.mkdir()
+    os.mkfifo(pids / "job")
     with subprocess.Popen(SLEEP) as stranger:
         try:
             (pids / "web").write_text(str(stranger.pid))
@@ -346,6 +347,35 @@ def test_damaged_records_are_named_and_processes_found_by_their_mark(mortal, dam
     mortal.wait_for(rf"job runs on, pid {pids[1]}$")
     assert (mortal.one("web"), mortal.one("job")) == pids
     assert mortal.count(r"cannot use all of '.*records': ") >= 1
+
+
+@on_native
+@pytest.mark.parametrize("name", ["colony", "journal", "lock", "partial", "records"])
+def test_a_pipe_in_the_place_of_a_file_holds_nobody_up(mortal, name):
+    """Bug 63: opening a pipe waits for whoever opens its other end, which nobody will."""
+    mortal.conf("web", {"args": SLEEP})
+    mortal.start()
+    pid = mortal.one("web")
+    mortal.kill()
+    path = mortal.messages / ".ncolony" / name
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    mortal.again()
+    mortal.wait_for(rf"web runs on, pid {pid}$")
+
+
+@on_native
+def test_a_colony_whose_name_was_lost_still_knows_its_own(mortal):
+    """Bug 63: first the name is damaged, and later the records: processes are still found by their marks."""
+    mortal.conf("web", {"args": SLEEP})
+    mortal.start()
+    pid = mortal.one("web")
+    for name in ("colony", "records"):
+        mortal.kill()
+        (mortal.messages / ".ncolony" / name).write_bytes(b"noise")
+        since = len(mortal.text)
+        mortal.again()
+        mortal.wait_for(rf"web runs on, pid {pid}$", since=since)
 
 
 @on_native

@@ -20,6 +20,7 @@ from ncolony.core.events import Slot
 from ncolony.core.logspec import ConsoleLog, LogSpec, from_text, to_text
 from ncolony.posix.keeping import PIPES
 from ncolony.posix.pipes import STREAMS, Stream, pipes_of, reopened
+from ncolony.posix.plainfile import read_plain
 from ncolony.posix.pump import Pump
 from ncolony.posix.targets import Origin
 
@@ -321,8 +322,7 @@ def _load(path: str | None) -> dict[str, Rests]:
     if path is None:
         return {}
     try:
-        with open(path, encoding="ascii") as file:
-            found = json.load(file)
+        found = json.loads(read_plain(path))
         os.unlink(path)
         return {
             slot: {stream: {log: _text(rest) for log, rest in logs.items()} for stream, logs in streams.items()}

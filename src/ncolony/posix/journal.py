@@ -113,7 +113,8 @@ class Journal:
         return backwards(self._path, name, most)
 
     def _open(self) -> tuple[int, int]:
-        fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        how = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        fd = os.open(self._path, how | os.O_NONBLOCK, 0o600)  # in the place of it there may be a pipe
         size = os.fstat(fd).st_size
         self._cut = size > 0
         return fd, size

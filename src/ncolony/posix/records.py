@@ -15,6 +15,7 @@ from errno import EINVAL, EOPNOTSUPP
 from ncolony.core.events import InstanceChanged, InstanceTakenOver
 from ncolony.core.kept import VERSION, Kept, Senseless, from_plain, to_text
 from ncolony.core.states import Spawning, Stopped, pid_of
+from ncolony.posix.plainfile import read_plain
 from ncolony.posix.processes import start_time, ticks_now
 
 TYPE_CHECKING = False
@@ -284,8 +285,7 @@ def read(path: str) -> tuple[dict[str, object], list[Kept], list[str]]:
 
     A head that makes no sense is returned empty. Raises OSError; FileNotFoundError where nothing was left.
     """
-    with open(path, "rb") as file:
-        data = file.read()
+    data = read_plain(path)
     records: list[Kept] = []
     wrong: list[str] = []
     head: dict[str, object] = {}

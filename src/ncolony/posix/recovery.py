@@ -13,6 +13,7 @@ from ncolony.core.kept import Kept
 from ncolony.core.record import record, replace
 from ncolony.core.states import DOWN, UP, Backoff, Instance, Running, Spawning, Stopped
 from ncolony.posix import records
+from ncolony.posix.plainfile import read_plain
 from ncolony.posix.processes import environment_of, marked, session_of, start_time
 
 TYPE_CHECKING = False
@@ -101,8 +102,7 @@ def recover_from_pid_files(directory: str, now: float, say: Say) -> dict[Key, Ke
     for name in sorted(os.listdir(directory)):
         path = f"{directory}/{name}"
         try:
-            with open(path, encoding="ascii") as file:
-                pid = int(file.read(32))
+            pid = int(read_plain(path)[:32])
         except (OSError, ValueError):
             continue
         environ = environment_of(pid)

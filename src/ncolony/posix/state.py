@@ -7,8 +7,9 @@ import os
 import stat
 
 from ncolony.core.errors import Taken
+from ncolony.posix.plainfile import read_plain
 from ncolony.posix.processes import boot_id
-from ncolony.posix.records import NAME
+from ncolony.posix.records import NAME, read
 
 NAME_LENGTH = 12
 LOCK, COLONY = "lock", "colony"
@@ -39,7 +40,7 @@ class State:
             self._lock = _lock(f"{path}/{LOCK}")
             self.is_new = not os.path.exists(f"{path}/{COLONY}")
             """Whether no supervisor has used it before."""
-            self.colony = _colony(f"{path}/{COLONY}")
+            self.colony = _colony(f"{path}/{COLONY}", self.records)
         except OSError as error:
             words = f"cannot keep anything in {path!r}: {error.strerror}"
             raise Unusable(words) from None
@@ -106,17 +107,27 @@ def _handed_over(path: str) -> int | None:
     return fd
 
 
-def _colony(path: str) -> str:
-    """Return the name that marks this colony's processes; it stays the same over all supervisors of the directory."""
+def _colony(path: str, records: str) -> str:
+    """Return the name that marks this colony's processes; it stays the same over all supervisors of the directory.
+
+    Where the file with it is lost or damaged, the records have it, too.
+    """
     try:
-        with open(path, encoding="ascii") as file:
-            found = file.read().strip()
-        if len(found) == NAME_LENGTH and found.isalnum():
-            return found
-    except (FileNotFoundError, UnicodeDecodeError):
-        pass
-    made = os.urandom(NAME_LENGTH // 2).hex()
+        found = read_plain(path).decode("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        found = ""
+    if _is_name(found):
+        return found
+    try:
+        noted = read(records)[0].get("colony")
+    except OSError:
+        noted = None
+    made = noted if isinstance(noted, str) and _is_name(noted) else os.urandom(NAME_LENGTH // 2).hex()
     with open(f"{path}.new", "w", encoding="ascii") as file:
         file.write(made + "\n")
     os.replace(f"{path}.new", path)
     return made
+
+
+def _is_name(text: str) -> bool:
+    return len(text) == NAME_LENGTH and text.isalnum() and text.isascii()
