@@ -75,7 +75,7 @@ def remember(settings: Settings, now: float, say: Say) -> Memory:
     Raises :class:`Taken` where another supervisor has this colony.
     """
     try:
-        state = State(settings.state or default_state(settings.messages))
+        state = State(settings.state or default_state(settings.messages), settings.config)
     except Unusable as error:
         say(f"{error}; programs run, and cannot be taken over by another supervisor when this one is killed")
         kept = recover_from_pid_files(settings.pid, now, say) if settings.pid is not None else {}

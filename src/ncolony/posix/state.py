@@ -29,8 +29,8 @@ class Unusable(Exception):
 class State:
     """One state directory, held by this process."""
 
-    def __init__(self, path: str) -> None:
-        """Take the directory at ``path``, and make it if it is not there.
+    def __init__(self, path: str, config: str) -> None:
+        """Take the directory at ``path``, and make it if it is not there. ``config``: the directory of programs.
 
         Raises :class:`Taken` where another supervisor holds it, :class:`Unusable` where it cannot be used at all.
         """
@@ -38,9 +38,10 @@ class State:
         try:
             _make(path)
             self._lock = _lock(f"{path}/{LOCK}")
-            self.is_new = not os.path.exists(f"{path}/{COLONY}")
+            lost = None if os.path.exists(f"{path}/{COLONY}") else _lost(path, config)
+            self.is_new = lost is None and not os.path.exists(f"{path}/{COLONY}")
             """Whether no supervisor has used it before."""
-            self.colony = _colony(f"{path}/{COLONY}", self.records)
+            self.colony = _colony(f"{path}/{COLONY}", self.records, lost)
         except OSError as error:
             words = f"cannot keep anything in {path!r}: {error.strerror}"
             raise Unusable(words) from None
@@ -107,10 +108,23 @@ def _handed_over(path: str) -> int | None:
     return fd
 
 
-def _colony(path: str, records: str) -> str:
+def _lost(path: str, config: str) -> str | None:
+    """Return the name of the colony that had this directory before it was deleted. Raises :class:`Taken`."""
+    from ncolony.posix.lost import orphaned, owner_of_deleted
+
+    owner = owner_of_deleted(f"{path}/{LOCK}")
+    if owner is not None:
+        raise Taken(
+            f"cannot run this colony: another supervisor has it, pid {owner}, whose {path!r} was deleted; SIGTERM to it"
+            " stops its programs, SIGKILL leaves them to the next one"
+        )
+    return orphaned(config)
+
+
+def _colony(path: str, records: str, lost: str | None) -> str:
     """Return the name that marks this colony's processes; it stays the same over all supervisors of the directory.
 
-    Where the file with it is lost or damaged, the records have it, too.
+    Where the file with it is lost or damaged, the records have it, too; ``lost``: the name where both are gone.
     """
     try:
         found = read_plain(path).decode("ascii").strip()
@@ -121,7 +135,7 @@ def _colony(path: str, records: str) -> str:
     try:
         noted = read(records)[0].get("colony")
     except OSError:
-        noted = None
+        noted = lost
     made = noted if isinstance(noted, str) and _is_name(noted) else os.urandom(NAME_LENGTH // 2).hex()
     with open(f"{path}.new", "w", encoding="ascii") as file:
         file.write(made + "\n")
