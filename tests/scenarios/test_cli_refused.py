@@ -124,7 +124,7 @@ def test_who_may_not_is_told_who_may(running, capsys, monkeypatch):
         assert "only root" in err
     for verb, words in (("add", ["x", "--", "true"]), ("remove", ["web"])):
         with unprivileged():
-            assert main([verb, *words]) == USAGE
+            assert main([verb, *words]) == FAILED
         assert "do it as a user who may" in capsys.readouterr().err
     assert running.pids("web") == [pid]
 
