@@ -231,6 +231,27 @@ def test_a_crash_loop_is_told_with_what_comes_next_and_the_last_words() -> None:
     ]
 
 
+def test_what_happened_after_the_last_end_is_not_told_as_before_it() -> None:
+    """And takes its share of the room."""
+    earlier: list[Entry] = [{"k": "end", "status": 2, "t": 900.0 + run, "r": run} for run in range(9)]
+    later: list[Entry] = [
+        {"k": "end", "status": 1, "t": 990.0},
+        {"k": "asked", "what": "stop", "why": "asked for by ann", "t": 991.0},
+        {"k": "removed", "t": 992.0},
+    ]
+    lines = told(earlier + later, state="stopped", pid=None, uptime=None)
+    assert lines[1:5] == [
+        "  exited with status 1, 10 s ago (run 4)",
+        "  since then:",
+        "    @992  was removed",
+        "    @991  stop: asked for by ann",
+    ]
+    assert lines[5:] == [
+        "  before that:",
+        *(f"    @{900 + run}  run {run} exited with status 2" for run in range(8, 2, -1)),
+    ]
+
+
 @pytest.mark.parametrize(
     ("entries", "line"),
     [

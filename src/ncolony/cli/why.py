@@ -56,10 +56,11 @@ def _wrong(answer: Answer) -> list[str]:
         if words:
             name = status["name"] if status["of"] == 1 else f"{status['name']}:{status['number']}"
             lines.append(f"{name} {words}")
-    lines += answer.get("problems", [])
-    if not lines:
+    problems = answer.get("problems", [])
+    if not lines and not problems:
         return ["nothing is wrong: every program is as it should be"]
-    return [*lines, "  `ncolony why NAME` tells the story of one"]
+    more = ["  `ncolony why NAME` tells the story of one"] if lines else []
+    return [*lines, *problems, *more, *(["  `ncolony check` looks at all files"] if problems else [])]
 
 
 WHY = Verb(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Clock = Callable[[float], str]
 
 SIGNAL_REACH = 10.0  # seconds within which an end by a signal is laid to who had it sent
-SHOWN_BEFORE = 8
+SHOWN = 8
 _STATES = {
     "stopped": "is stopped",
     "waiting": "waits",
@@ -41,17 +41,19 @@ def tell(status: Status, entries: Sequence[Entry], now: float, clock: Clock, att
     own = [entry for entry in entries if entry.get("n", number) == number]
     name = str(status["name"]) if status["of"] == 1 else f"{status['name']}:{number}"
     lines = [f"{name} {_now(status, own, attempts)}"]
-    ends = [entry for entry in own if entry["k"] in {"end", "fail"}]
+    ends = [place for place, entry in enumerate(own) if entry["k"] in {"end", "fail"}]
+    newer = _dated(own, own[ends[-1] + 1 :] if ends else own, clock)
     if ends:
-        last = ends[-1]
+        last = own[ends[-1]]
         lines.append(f"  {end_in_words(last, own)}, {ago(now - _time(last))}{_details(last)}")
         said = last.get("last")
         if isinstance(said, list) and said:
             lines.append("  its last lines:")
             lines += [f"    | {line}" for line in said]
-    before = _dated(own, ends[-1:], clock)
-    if before:
-        lines += ["  before that:" if ends else "  so far:", *(f"    {line}" for line in before)]
+    older = _dated(own, own[: ends[-1]], clock)[: SHOWN - len(newer)] if ends else []
+    for words, found in (("since then" if ends else "so far", newer), ("before that", older)):
+        if found:
+            lines += [f"  {words}:", *(f"    {line}" for line in found)]
     return lines
 
 
@@ -81,11 +83,10 @@ def _now(status: Status, own: Sequence[Entry], attempts: int | None) -> str:
     return words
 
 
-def _dated(own: Sequence[Entry], without: Sequence[Entry], clock: Clock) -> list[str]:
-    told = [
-        f"{clock(_time(entry))}  {line}" for entry in own if entry not in without and (line := _happened(entry, own))
-    ]
-    return told[-SHOWN_BEFORE:][::-1]
+def _dated(own: Sequence[Entry], some: Sequence[Entry], clock: Clock) -> list[str]:
+    """Return what some of the entries tell, the newest first."""
+    told = [f"{clock(_time(entry))}  {line}" for entry in some if (line := _happened(entry, own))]
+    return told[-SHOWN:][::-1]
 
 
 def _happened(entry: Entry, own: Sequence[Entry]) -> str:
