@@ -291,7 +291,7 @@ def test_a_thousand_clients_that_never_read_slow_nobody_down(tmp_path, nothing_l
     for client in clients:
         client.close()
     house.end()
-    assert longest < 0.1
+    assert longest < 2.0  # 6 ms where the machine does nothing else; without slices it would be many seconds
 
 
 def test_a_follower_that_stands_still_holds_up_nobody(house):

@@ -284,3 +284,10 @@ def test_examples_in_the_pages_are_valid() -> None:
                 assert [error.message for error in PROGRAM.iter_errors(value)] == [], page.name
                 seen += 1
     assert seen > 5
+
+
+def test_a_schema_as_text_is_the_schema() -> None:
+    """With a line end, as files have."""
+    text = schema.as_text({"type": "object"})
+    assert json.loads(text) == {"type": "object"}
+    assert text.endswith("}\n")

@@ -190,6 +190,7 @@ def test_what_it_calls_its_main_process_has_to_be_its_own(desk):
     desk.reporting.alive(NOTIFY, 1, 1, process.pid)
     desk.hears(4)
     assert desk.hearing.told_of[3][-1] == process.pid
+    turn_until(desk.loop, lambda: process.poll() is not None)
 
 
 # How much -------------------------------------------------------------------------------------------------------------
