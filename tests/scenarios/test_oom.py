@@ -9,6 +9,8 @@ import pytest
 from tests.posix.memory import HOG, limited
 from tests.scenarios.colony import SLEEP, is_alive, on_both
 
+pytestmark = pytest.mark.xdist_group("out of memory")  # the kernel counts its kills for the whole machine
+
 
 @pytest.fixture
 def place(colony):
