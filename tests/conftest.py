@@ -1,6 +1,7 @@
 # ruff: noqa: PTH115, PTH123, PTH208 - system calls are the subject
 """What all tests share: a check that nothing of a test is left when it ends."""
 
+import fcntl
 import gc
 import os
 import time
@@ -61,3 +62,11 @@ def nothing_left():
 def bare(fact):
     """Return a fact without what it tells of usage, which is never twice the same."""
     return replace(fact, usage=None) if isinstance(fact, Ended) else fact
+
+
+@pytest.fixture
+def one_at_a_time():
+    """Wait until no other worker runs a test with this fixture."""
+    with open(__file__, encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

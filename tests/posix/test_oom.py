@@ -12,7 +12,7 @@ from ncolony.posix import oom
 from ncolony.posix.oom import Kills, Spared
 from tests.posix.memory import HOG, limited
 
-pytestmark = pytest.mark.xdist_group("out of memory")  # the kernel counts its kills for the whole machine
+pytestmark = pytest.mark.usefixtures("one_at_a_time")  # the kernel counts its kills for the whole machine
 
 HOLD = "import time; print(open('/proc/self/oom_score_adj').read().strip(), flush=True)"
 

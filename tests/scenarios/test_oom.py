@@ -9,7 +9,7 @@ import pytest
 from tests.posix.memory import HOG, limited
 from tests.scenarios.colony import SLEEP, is_alive, on_both
 
-pytestmark = pytest.mark.xdist_group("out of memory")  # the kernel counts its kills for the whole machine
+pytestmark = pytest.mark.usefixtures("one_at_a_time")  # the kernel counts its kills for the whole machine
 
 
 @pytest.fixture
