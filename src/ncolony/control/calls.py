@@ -7,8 +7,9 @@ the call and answers when the effect is there, or hands over a source of text th
 from __future__ import annotations
 
 from ncolony.control.messages import Failure, done, encode, failed, part
-from ncolony.control.protocol import FAILED, NO_SUCH, REFUSED
+from ncolony.control.protocol import FAILED, NO_SUCH, REFUSED, USAGE
 from ncolony.core.errors import NColonyError, NoSuch, Refused
+from ncolony.core.parse import shown
 from ncolony.core.record import record
 
 TYPE_CHECKING = False
@@ -159,6 +160,13 @@ def kind_of(error: NColonyError | Failure) -> str:
     if isinstance(error, Failure):
         return error.kind
     return NO_SUCH if isinstance(error, NoSuch) else REFUSED if isinstance(error, Refused) else FAILED
+
+
+def needed(call: Call, name: str) -> object:
+    """Return an argument that has to be there. Raises :class:`Failure`."""
+    if name not in call.arguments:
+        raise Failure(USAGE, f"cannot {call.verb}: {name}: found no such argument, wanted {shown(name)} to be given")
+    return call.arguments[name]
 
 
 def a_part(call: Call, fields: str) -> bytes:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 
+from ncolony.control.calls import needed
 from ncolony.control.effects import Goal, Wait, asked
 from ncolony.control.messages import Failure
 from ncolony.control.protocol import FAILED, REFUSED
 from ncolony.control.status import targets_of
 from ncolony.control.targets import numbers
-from ncolony.control.verbs import needed
 from ncolony.core.outcome import signal_name
 from ncolony.core.program import PROCESS
 

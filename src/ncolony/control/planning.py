@@ -9,9 +9,8 @@ from __future__ import annotations
 from itertools import islice
 from zlib import crc32
 
-from ncolony.control.calls import Text
+from ncolony.control.calls import Text, needed
 from ncolony.control.messages import encode
-from ncolony.control.verbs import needed
 from ncolony.core.check import check
 from ncolony.core.parse import NotAnObject, parse
 from ncolony.core.plan import Add, Change, Remove

@@ -8,7 +8,7 @@ core/errors.py, which becomes the answer.
 from __future__ import annotations
 
 from ncolony.control.messages import Failure
-from ncolony.control.protocol import REFUSED, USAGE
+from ncolony.control.protocol import REFUSED
 from ncolony.core.parse import shown
 from ncolony.core.program import GROUP, PROCESS, TREE
 from ncolony.core.readers import (
@@ -269,10 +269,3 @@ VERBS: dict[str, Verb] = {
     "upgrade": Verb(_upgrade),
     "shutdown": Verb(_shutdown, (WITHIN,)),
 }
-
-
-def needed(call: Call, name: str) -> object:
-    """Return an argument that has to be there. Raises :class:`Failure`."""
-    if name not in call.arguments:
-        raise Failure(USAGE, f"cannot {call.verb}: {name}: found no such argument, wanted {shown(name)} to be given")
-    return call.arguments[name]
