@@ -6,10 +6,9 @@ their number. So a history with moves left out is still one, and mostly fails in
 
 from __future__ import annotations
 
-from random import Random
 from typing import NamedTuple
 
-from tests.simulation.machine import Broken
+from tests.simulation.machine import Broken, Dice
 from tests.simulation.world import World, as_text
 
 NAMES = ("a", "b", "c", "d")
@@ -34,7 +33,7 @@ class Failure(NamedTuple):
     plan: Plan
 
 
-def some_program(dice: Random, place: int, taste: dict) -> str:
+def some_program(dice: Dice, place: int, taste: dict) -> str:
     """Return the text of a program's file."""
     name, choice = NAMES[place], dice.choice
     conf: dict = {"args": [name, choice(("1", "2"))]}
@@ -72,7 +71,7 @@ def some_program(dice: Random, place: int, taste: dict) -> str:
 
 def plan_of(seed: int, steps: int = STEPS) -> Plan:
     """Draw a history."""
-    dice = Random(seed)
+    dice = Dice(seed)
     taste = {
         "needs": dice.random() < 0.5,
         "cycles": dice.random() < 0.1,
@@ -90,7 +89,7 @@ def plan_of(seed: int, steps: int = STEPS) -> Plan:
     return Plan(seed, pool, not taste["disk"], moves)
 
 
-def _some_move(dice: Random, taste: dict) -> tuple:
+def _some_move(dice: Dice, taste: dict) -> tuple:
     choice = dice.choice
     name, number = choice(NAMES), choice((1, 1, 1, 2))
     pause = (choice(PAUSES), dice.random() < 0.1)
@@ -99,19 +98,19 @@ def _some_move(dice: Random, taste: dict) -> tuple:
         return ("ask", choice(("start", "stop", "restart", "restart", "order", "all", "hup", "old")), name,
                 choice((None, 1, 2)), *pause)  # fmt: skip
     if roll < 0.33:
-        return ("conf", tuple(dice.sample(NAMES, choice((1, 1, 2)))), dice.randrange(12), *pause)
+        return ("conf", tuple(dice.sample(NAMES, choice((1, 1, 2)))), choice(range(12)), *pause)
     if roll < 0.45:
         return ("die", name, number, choice((0, 1, -9)), *pause)
     if roll < 0.52:
         return ("tell", choice(("ready", "stale", "unhealthy", "extend")), name, number, *pause)
     if roll < 0.64:
-        return ("kill", choice((None, None, 1, 3, 6, dice.randrange(1, 60))), *pause)
+        return ("kill", choice((None, None, 1, 3, 6, choice(range(1, 60)))), *pause)
     if roll < 0.81:
-        return ("boot", choice((None, None, None, dice.randrange(1, 60))), choice((1, 1, 2)), *pause)
+        return ("boot", choice((None, None, None, choice(range(1, 60)))), choice((1, 1, 2)), *pause)
     if roll < 0.84:
-        return ("upgrade", choice((None, None, dice.randrange(1, 40))), *pause)
+        return ("upgrade", choice((None, None, choice(range(1, 40)))), *pause)
     if roll < 0.89:
-        return ("strangers", choice((1, 5, 20)), dice.randrange(3), choice((0.1, 1.0, 10.0)), *pause)
+        return ("strangers", choice((1, 5, 20)), choice(range(3)), choice((0.1, 1.0, 10.0)), *pause)
     if roll < 0.91:
         return ("shut_down", choice((None, 0.0, 2.0)), *pause)
     if roll < 0.92:

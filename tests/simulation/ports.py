@@ -40,7 +40,7 @@ class Life:
         machine = self.machine
         if machine.life is not self:
             raise Dead
-        machine.calls += 1
+        machine.happened += 1
         if self.fuse is not None:
             self.fuse -= 1
             if self.fuse <= 0:

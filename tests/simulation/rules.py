@@ -35,7 +35,13 @@ from ncolony.core.states import (
 from ncolony.runtime.dependencies import STEADY
 from tests.simulation.machine import Broken
 
-GRACE = 1.0  # seconds after a take-over until what was lost meanwhile has been found
+ASKS = (Start, Restart)
+ALIVE = (Starting, Running)
+SERVED = (*ALIVE, Exited)
+AT_REST = (Stopped, Backoff, Exited, Fatal)
+"""Sets of states and inputs; a union of types would be made anew at every question."""
+NO_PROCESS = (*AT_REST, Waiting)
+WANTED_DOWN = (Stopped, Stopping, Killing, Sweeping, Spawning)
 
 
 class Expected:
@@ -71,6 +77,7 @@ class Rules:
         self.ends: set[tuple[tuple[str, int], int]] = set()
         """Ends that were told, and not decided yet."""
         self.starts = 0
+        self._checked = -1
 
     def of(self, key: tuple[str, int]) -> Expected:
         """Return what is known of a slot."""
@@ -132,12 +139,12 @@ class Rules:
 
     def took(self, key, before, given, after) -> None:
         """Take note of an input that was dealt with, also where no state changed by it."""
-        if isinstance(given, Start | Restart) and after is not before:
+        if after is before:
+            asked = isinstance(given, ASKS)
+        elif asked := isinstance(given, ASKS):
             one = self.of(key)
             one.failures, one.failed_so, one.earliest, one.settled = 0, 0, -inf, False
-        if isinstance(given, Start | Restart) and (
-            after.want != UP or isinstance(after.state, Stopped | Backoff | Exited | Fatal)
-        ):
+        if asked and (after.want != UP or isinstance(after.state, AT_REST)):
             raise Broken("wish", f"{key} was to come up, and is {after!r}")
         if isinstance(given, Stop) and after.want != DOWN:
             raise Broken("wish", f"{key} was to go down, and is {after!r}")
@@ -185,7 +192,8 @@ class Rules:
     def _follow(self, key, one: Expected, event) -> None:
         given, before, after = event.given, event.before, event.after
         one.last = after
-        self.machine.tell(f"{key[0]}:{key[1]} {_said(before.state)} -> {_said(after.state)} ({_given(given)})")
+        if self.machine.story is not None:
+            self.machine.tell(f"{key[0]}:{key[1]} {_said(before.state)} -> {_said(after.state)} ({_given(given)})")
         if isinstance(given, Ended):
             if (key, given.run) not in self.ends:
                 raise Broken("ends", f"the end of run {given.run} of {key} was decided twice")
@@ -193,9 +201,9 @@ class Rules:
             channel = self.life.channels.open_ones.get(key)
             if channel is not None and channel.pipe.data:
                 raise Broken("last words", f"the end of {key} is told before what it said")
-        if isinstance(before.state, Running | Starting | Exited) and type(after.state) is not type(before.state):
+        if isinstance(before.state, SERVED) and type(after.state) is not type(before.state):
             self.lost_at[key[0]] = self.machine.now
-        if isinstance(given, Start | Restart):
+        if isinstance(given, ASKS):
             one.failures, one.failed_so, one.earliest, one.settled = 0, 0, -inf, False
         program = self.life.supervisor.programs.get(key[0])
         if program is not None:
@@ -223,10 +231,10 @@ class Rules:
         elif isinstance(given, Unhealthy) and isinstance(before, Running):
             short = now - before.since < policy.threshold
             one.failed_so = one.failures = one.failures + 1 if short else 0
-        elif isinstance(given, Outdated) and isinstance(before, Starting | Running):
+        elif isinstance(given, Outdated) and isinstance(before, ALIVE):
             one.failed_so = one.failures = 0
             one.earliest = -inf
-        elif isinstance(given, Ended) and isinstance(before, Stopping | Killing) and event.after.want == UP:
+        elif isinstance(given, Ended) and isinstance(before, (Stopping, Killing)) and event.after.want == UP:
             one.failures -= one.failures > 0
             if one.failed_so:
                 self._fail(one, policy, now)
@@ -293,29 +301,32 @@ class Rules:
         life = self.life
         if life is None or life.machine.life is not life or life.supervisor is None or life.closed:
             return
+        if self._checked == self.machine.happened:
+            return
+        self._checked = self.machine.happened
         if self.ends:
             raise Broken("ends", f"nobody has decided what follows the end of {min(self.ends)}")
-        places = life.supervisor._slots.places
+        places, live = life.supervisor._slots.places, life.machine.by_slot()
         for key, place in places.items():
-            self._check_place(life, key, place)
+            self._check_place(life, key, place, live.get(key, ()))
         self._check_strays(life, places)
         self._check_books(life, places)
 
-    def _check_place(self, life, key, place) -> None:
+    def _check_place(self, life, key, place, there) -> None:
         instance, state = place.instance, place.instance.state
-        firsts = [one for one in life.machine.of_slot(key) if one.first]
+        firsts = [one for one in there if one.first]
         pid = pid_of(state)
         if len(firsts) > 1:
             raise Broken("two", f"{key} has two processes, {firsts[0].pid} and {firsts[1].pid}")
         if pid is not None:
-            there = life.machine.table.get(pid)
-            if there is None or there.slot != key or not there.alive:
+            one = life.machine.table.get(pid)
+            if one is None or one.slot != key or not one.alive:
                 raise Broken("books", f"{key} is {state!r}, and there is no such process of it")
         elif firsts and not isinstance(state, Spawning):
             raise Broken("books", f"{key} is {state!r}, and its process {firsts[0].pid} lives")
-        elif isinstance(state, Stopped | Backoff | Exited | Fatal | Waiting) and life.machine.of_slot(key):
+        elif there and isinstance(state, NO_PROCESS):
             raise Broken("books", f"{key} is {state!r}, and something of it lives")
-        if instance.want == DOWN and not isinstance(state, Stopped | Stopping | Killing | Sweeping | Spawning):
+        if instance.want == DOWN and not isinstance(state, WANTED_DOWN):
             raise Broken("down", f"{key} is wanted down, and is {state!r}")
         if instance.want == UP and isinstance(state, Stopped):
             raise Broken("up", f"{key} is wanted up, and is stopped")
@@ -324,21 +335,21 @@ class Rules:
         deadline = deadline_of(state)
         if deadline is not None and (place.timer not in life.loop.timers or deadline < life.machine.now):
             raise Broken("timers", f"{key} is {state!r}, and no timer will end that")
-        self._check_meaning(life, key, place, firsts)
-        self._check_needs(life, key, place)
+        if isinstance(state, ALIVE):
+            self._check_meaning(life, key, place, firsts)
+            self._check_needs(life, key)
 
     def _check_meaning(self, life, key, place, firsts) -> None:
         program = life.supervisor.programs.get(key[0])
         if program is None or place.leaving or place.instance.want != UP or not firsts:
             return
-        alive = isinstance(place.instance.state, Starting | Running)
-        if alive and self.of(key).known and firsts[0].args != program.args:
+        if self.of(key).known and firsts[0].args != program.args:
             raise Broken("described", f"{key} runs {firsts[0].args}, and is described as {program.args}")
 
-    def _check_needs(self, life, key, place) -> None:
+    def _check_needs(self, life, key) -> None:
         supervisor = life.supervisor
         program = supervisor.programs.get(key[0])
-        if program is None or supervisor.closing or not isinstance(place.instance.state, Starting | Running):
+        if program is None or supervisor.closing or not self.of(key).needs:
             return
         if needs.cycle_through(supervisor.programs, key[0]):
             return

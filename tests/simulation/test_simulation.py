@@ -1,5 +1,6 @@
 """Whole colonies through histories of chance, on a simulated machine; docs/simulation.md tells what that is."""
 
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,15 @@ from tests.simulation.mutants import MUTANTS, made
 BLOCKS, SEEDS = 20, 2000
 ENOUGH = 1000  # seeds in which every mistake has to be found
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def unmeasured():
+    """Coverage is not counted here: that takes three times as long as the histories, and other tests cover the core."""
+    trace = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(trace)
 
 
 @pytest.mark.parametrize("block", range(BLOCKS))
@@ -73,3 +83,19 @@ def test_the_command_says_how_many_it_has_run():
         command, env={**os.environ, "PYTHON": sys.executable}, capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.startswith("20 histories of 10 moves from seed 100: no failures; ")
+
+
+def test_an_interrupted_run_goes_on_where_it_was(tmp_path):
+    """From what its file says: those before are not run again. A file of other seeds is not gone on with."""
+    command = [str(ROOT / "scripts" / "simulate"), "--steps", "5", "--progress", str(tmp_path / "so-far")]
+    about = {"env": {**os.environ, "PYTHON": sys.executable}, "capture_output": True, "text": True, "timeout": 60}
+    first = subprocess.run([*command, "--seeds", "510"], **about, check=True)
+    assert first.stdout.startswith("510 histories of 5 moves from seed 0: no failures; ")
+    said = json.loads((tmp_path / "so-far").read_text())
+    assert (said["next"], said["done"], said["failures"]) == (510, 510, 0)
+    (tmp_path / "so-far").write_text(json.dumps({**said, "next": 500, "failures": 1}))
+    second = subprocess.run([*command, "--seeds", "510"], **about, check=False)
+    assert second.stdout.startswith("510 histories of 5 moves from seed 0: 1 failures; ")
+    other = subprocess.run([*command, "--seeds", "520"], **about, check=False)
+    assert "is of another run" in other.stderr
+    assert other.returncode == 1

@@ -93,6 +93,7 @@ class World:
     def guarded(self, call) -> bool:
         """Make a call into the supervisor; tell whether it has survived that."""
         life = self.life
+        self.machine.happened += 1
         with suppress(Dead):
             call()
         return life is self.life
@@ -214,7 +215,8 @@ class World:
     def move(self, move: tuple) -> None:
         """Do one thing of a history, and let time pass."""
         what, *arguments, seconds, late = move
-        self.machine.tell(f"* {what} {' '.join(map(str, arguments))}")
+        if self.machine.story is not None:
+            self.machine.tell(f"* {what} {' '.join(map(str, arguments))}")
         getattr(self, f"do_{what}")(*arguments)
         self.machine.advance(seconds, late=late)
         self.rules.check()
