@@ -5,7 +5,7 @@ import os
 import unicodedata
 
 from ncolony.core.keys import KEYS
-from ncolony.core.readers import Key
+from ncolony.core.keyspec import Key
 
 
 def words_of(keys=KEYS):

@@ -2,7 +2,7 @@
 
 from fuzz.common import dictionary, is_one_line
 from ncolony.core.cronline import FIELDS, SHORTHANDS, parse
-from ncolony.core.readers import Mismatch
+from ncolony.core.keyspec import Mismatch
 from ncolony.core.schedule import Schedule, following, look
 
 NAMES = tuple(name for field in FIELDS for name in field.names)

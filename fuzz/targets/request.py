@@ -5,7 +5,7 @@ import json
 from fuzz.common import dictionary, in_pieces
 from ncolony.control.messages import Failure, IdentifiedFailure, Lines, encode, failed, request
 from ncolony.control.verbs import VERBS
-from ncolony.core.readers import fields
+from ncolony.core.keyspec import fields
 
 WORDS = dictionary(
     '{"id":1,"verb":', *(f'"{verb}"' for verb in VERBS), '"wait":false', '"names":["web:2"]', '"all":true', "}", "\n",

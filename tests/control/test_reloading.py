@@ -3,8 +3,7 @@
 import pytest
 
 from ncolony.core.probespec import NOTIFY, Signs
-from ncolony.core.program import ReadyRule
-from ncolony.core.reloadkeys import ReloadRule
+from ncolony.core.program import ReadyRule, ReloadRule
 from ncolony.core.states import Ready
 from ncolony.testing import Act
 from tests.control.conftest import program

@@ -21,7 +21,7 @@ from ncolony.core.program import Defaults, Need, Program, RestartPolicy, StopPol
 from ncolony.core.readers import MAX_SECONDS
 
 if TYPE_CHECKING:
-    from ncolony.core.readers import Key
+    from ncolony.core.keyspec import Key
 
 
 def checked(value: dict[str, object], name: str = "web", defaults: Defaults = Defaults()) -> Checked:  # noqa: B008

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ncolony.core.cronline import FIELDS, SHORTHANDS, parse
-from ncolony.core.readers import Mismatch
+from ncolony.core.keyspec import Mismatch
 from ncolony.core.record import replace
 from ncolony.core.schedule import following, stamp
 

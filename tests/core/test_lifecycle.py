@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ncolony.core.errors import ImpossibleInput
-from ncolony.core.lifecycle import TABLE, Moment, impossible, is_stale, step
+from ncolony.core.lifecycle import TABLE, impossible, is_stale, step
+from ncolony.core.moves import Moment
 from ncolony.core.program import TEMPORARY, TRANSIENT, Need, Program, ReadyRule, RestartPolicy, StopPolicy
 from ncolony.core.schedule import Schedule
 from ncolony.core.states import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ncolony.core.program import Program, ReadyRule, StopPolicy
-from ncolony.core.reloadkeys import PATIENCE, ReloadRule, own_time
+from ncolony.core.program import Program, ReadyRule, ReloadRule, StopPolicy
+from ncolony.core.reloadkeys import PATIENCE, own_time
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from ncolony.core import schema
 from ncolony.core.check import check
 from ncolony.core.colonyspec import COLONY_KEYS, check_colony
 from ncolony.core.keys import KEYS
+from ncolony.core.keyspec import Key
 from ncolony.core.parse import NotAnObject, parse
 from ncolony.core.program import Defaults
-from ncolony.core.readers import Key
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = jsonschema.Draft202012Validator(schema.program())

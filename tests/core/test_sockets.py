@@ -7,8 +7,8 @@ import json
 import pytest
 
 from ncolony.core.check import Checked, check
+from ncolony.core.keyspec import Mismatch
 from ncolony.core.program import Defaults
-from ncolony.core.readers import Mismatch
 from ncolony.core.sockets import MAX_PATH, MAX_SOCKETS, TCP, TCP6, UDP, UDP6, UNIX, Socket, address_of, sockets
 
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from ncolony.core.program import Need, Program
-from ncolony.core.reloadkeys import ReloadRule
+from ncolony.core.program import Need, Program, ReloadRule
 from ncolony.core.schedule import Schedule
 from ncolony.core.steps import ADDED, CHANGED, NONE, REMOVED, Act, steps
 

@@ -26,7 +26,7 @@ from tests.core.walks import step_by, walk
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ncolony.core.lifecycle import Moment, Step
+    from ncolony.core.moves import Moment, Step
     from ncolony.core.program import Program
     from ncolony.core.states import Input, Instance, State
     from tests.core.walks import Table

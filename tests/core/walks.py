@@ -8,6 +8,7 @@ from signal import SIGKILL, SIGTERM
 from typing import TYPE_CHECKING
 
 from ncolony.core import lifecycle
+from ncolony.core.moves import Moment
 from ncolony.core.program import PERMANENT, TEMPORARY, TRANSIENT, Need, Program, ReadyRule, RestartPolicy, StopPolicy
 from ncolony.core.schedule import Schedule
 from ncolony.core.states import (
@@ -53,7 +54,7 @@ from tests.core.kernel import Kernel
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ncolony.core.lifecycle import Moment, Step
+    from ncolony.core.moves import Step
     from ncolony.core.states import Input, Output, State
     from tests.core.kernel import Process
 
@@ -65,7 +66,7 @@ def step_by(table: Table) -> StepFunction:
     """Return the core's ``step`` as it would be with another table."""
 
     def step(instance: Instance, program: Program, given: Input, now: float) -> Step:
-        return table[type(instance.state), type(given)](lifecycle.Moment(instance, program, given, now))
+        return table[type(instance.state), type(given)](Moment(instance, program, given, now))
 
     return step
 

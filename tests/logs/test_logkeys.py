@@ -2,9 +2,12 @@
 
 import pytest
 
+from ncolony.core.check import check
+from ncolony.core.keyspec import Mismatch
 from ncolony.core.logkeys import CONSOLE_KEYS, FILE_KEYS, SYSLOG_KEYS, a_log
 from ncolony.core.logspec import ConsoleLog, FileLog, LogSpec, SyslogLog, from_text, path_of, to_text
-from ncolony.core.readers import Mismatch, a_size
+from ncolony.core.program import Defaults
+from ncolony.core.readers import a_size
 
 CONSOLE = ConsoleLog()
 FILE = FileLog("/var/log/web.log")
@@ -92,10 +95,9 @@ WRONG = [
 @pytest.mark.parametrize(("value", "at", "found"), WRONG)
 def test_what_is_wrong_is_named_where_it_stands(value, at, found):
     """The author of the file should not have to search."""
-    with pytest.raises(Mismatch) as caught:
-        a_log(value)
-    assert (caught.value.at, caught.value.found) == (at, found)
-    assert caught.value.wanted
+    problem, *_ = check("web", "", {"args": ["web"], "log": value}, Defaults()).problems
+    assert (problem.key, problem.found) == (f"log{at}", found)
+    assert problem.wanted
 
 
 def test_all_that_is_wrong_is_told_at_once():

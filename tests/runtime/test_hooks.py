@@ -5,8 +5,7 @@ import pytest
 from ncolony.core import hookkeys
 from ncolony.core.colonyspec import ColonySpec
 from ncolony.core.hookkeys import HookRule
-from ncolony.core.program import RestartPolicy, StopPolicy
-from ncolony.core.reloadkeys import ReloadRule
+from ncolony.core.program import ReloadRule, RestartPolicy, StopPolicy
 from ncolony.core.states import Unhealthy
 from ncolony.runtime.hooks import AT_ONCE, MOST_WAITING, Hooks
 from ncolony.testing import Act

@@ -8,8 +8,7 @@ from ncolony.core import events
 from ncolony.core.colonyspec import ColonySpec, GroupRule
 from ncolony.core.kept import Kept, fingerprint
 from ncolony.core.probespec import NOTIFY, Signs
-from ncolony.core.program import Need, ReadyRule, RestartPolicy
-from ncolony.core.reloadkeys import ReloadRule
+from ncolony.core.program import Need, ReadyRule, ReloadRule, RestartPolicy
 from ncolony.core.states import Instance, Ready, Running, Stopping
 from ncolony.runtime.critical import Critical
 from ncolony.runtime.dependencies import Dependencies

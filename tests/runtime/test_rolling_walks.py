@@ -5,8 +5,7 @@ from random import Random
 import pytest
 
 from ncolony.core import events
-from ncolony.core.program import RestartPolicy
-from ncolony.core.reloadkeys import ReloadRule
+from ncolony.core.program import ReloadRule, RestartPolicy
 from ncolony.testing import Act
 from tests.runtime.conftest import Stage, program
 

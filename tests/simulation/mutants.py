@@ -97,7 +97,7 @@ _cell("what is left after SIGKILL is not waited for", Killing, Ended, _none_left
 _cell("what is left after an end is not waited for", Running, Ended, _none_left(lifecycle.ended))
 _cell("what is swept is always started again", Sweeping, Swept, lifecycle.again)
 _cell("a start in a backoff is ignored", Backoff, Start, lifecycle.stay)
-_other("a hold is forgotten at once", lifecycle, "_hold", lambda at: False)
+_other("a hold is forgotten at once", lifecycle, "holds", lambda at: False)
 _other("stale facts count", slots, "is_stale", lambda instance, given: False)
 _other("waits do not grow", restarts, "delay", lambda policy, attempt: policy.min_delay)
 _other("nothing is ever given up", restarts, "after_failures", lambda policy, attempt: Again(

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 
 from ncolony.core.asked import A_PERIOD, a_number_of_periods, a_period, asked
-from ncolony.core.readers import Key, Mismatch, a_full_text
+from ncolony.core.keyspec import Key, Mismatch
+from ncolony.core.readers import a_full_text
 from ncolony.core.record import record
 
 TYPE_CHECKING = False

@@ -11,9 +11,9 @@ from ncolony.control.targets import numbers
 from ncolony.core import events
 from ncolony.core.outcome import in_words
 from ncolony.core.probespec import NOTIFY, Signs
-from ncolony.core.program import PROCESS
+from ncolony.core.program import PROCESS, ReloadRule
 from ncolony.core.record import replace
-from ncolony.core.reloadkeys import ReloadRule, own_time
+from ncolony.core.reloadkeys import own_time
 from ncolony.core.states import DOWN, Ended, Running
 
 TYPE_CHECKING = False

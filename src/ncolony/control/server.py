@@ -15,9 +15,9 @@ from ncolony.control.messages import Failure, failed, hello
 from ncolony.control.protocol import FORBIDDEN, REFUSED, USAGE
 from ncolony.control.verbs import VERBS
 from ncolony.core.errors import NColonyError
+from ncolony.core.keyspec import Mismatch, fields
 from ncolony.core.names import nearest
 from ncolony.core.parse import shown
-from ncolony.core.readers import Mismatch, fields
 from ncolony.posix.doorway import NO_ROOM
 
 TYPE_CHECKING = False

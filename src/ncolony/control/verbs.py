@@ -9,21 +9,10 @@ from __future__ import annotations
 
 from ncolony.control.messages import Failure
 from ncolony.control.protocol import REFUSED
+from ncolony.core.keyspec import Key, Mismatch, each
 from ncolony.core.parse import shown
 from ncolony.core.program import GROUP, PROCESS, TREE
-from ncolony.core.readers import (
-    Key,
-    Mismatch,
-    a_count,
-    a_duration,
-    a_flag,
-    a_full_text,
-    a_signal,
-    a_text,
-    at_least_one,
-    each,
-    one_of,
-)
+from ncolony.core.readers import a_count, a_duration, a_flag, a_full_text, a_signal, a_text, at_least_one, one_of
 from ncolony.core.record import record
 
 TYPE_CHECKING = False

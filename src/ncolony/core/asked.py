@@ -8,9 +8,10 @@ The supervisor passes such keys on and does not look into them; whoever does rea
 from __future__ import annotations
 
 from ncolony.core.errors import ConfigError
+from ncolony.core.keyspec import Key, Mismatch
 from ncolony.core.names import nearest
 from ncolony.core.parse import Problem, shown
-from ncolony.core.readers import Key, Mismatch, a_duration
+from ncolony.core.readers import a_duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 from ncolony.core.keys import KEYS
+from ncolony.core.keyspec import Key, Mismatch, Mismatches, did_you_mean
 from ncolony.core.limits import NO_LIMITS
 from ncolony.core.names import check_name, nearest
 from ncolony.core.parse import Problem, shown
 from ncolony.core.program import Defaults, Program, RestartPolicy
-from ncolony.core.readers import Key, Mismatch, Mismatches, did_you_mean
 from ncolony.core.record import record, replace
 
 MAX_COUNTED = 1000  # restarts whose moments are remembered for an instance

@@ -11,8 +11,9 @@ author's own: nobody but us reads it.
 
 from __future__ import annotations
 
+from ncolony.core.keyspec import Key, Mismatch, Mismatches, at_name, fields
 from ncolony.core.parse import Problem, shown
-from ncolony.core.readers import Key, Mismatch, Mismatches, a_duration, an_id, at_least_one, at_name, fields, one_of
+from ncolony.core.readers import a_duration, an_id, at_least_one, one_of
 from ncolony.core.record import record
 
 TYPE_CHECKING = False

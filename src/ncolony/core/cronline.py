@@ -7,9 +7,9 @@ either has to match where both are restricted, and both where one begins with ``
 
 from __future__ import annotations
 
+from ncolony.core.keyspec import Mismatch
 from ncolony.core.names import nearest
 from ncolony.core.parse import shown
-from ncolony.core.readers import Mismatch
 from ncolony.core.record import record
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")

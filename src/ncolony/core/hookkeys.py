@@ -7,9 +7,10 @@ Imported for the first colony that says it.
 
 from __future__ import annotations
 
+from ncolony.core.keyspec import Key, Mismatch, Mismatches, each, fields
 from ncolony.core.names import nearest
 from ncolony.core.parse import shown
-from ncolony.core.readers import Key, Mismatch, Mismatches, a_full_text, arguments, each, fields, some_time
+from ncolony.core.readers import a_full_text, arguments, some_time
 from ncolony.core.record import record
 
 STARTED, READY, RESTARTED, FAILED = "started", "ready", "restarted", "failed"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from ncolony.core.keyspec import NOTHING, Key, only_an_object
 from ncolony.core.limits import LIMIT_KEYS
 from ncolony.core.program import GROUP, NULL, PERMANENT, PIPE, PRIORITY, PROCESS, TEMPORARY, TRANSIENT, TREE
 from ncolony.core.readers import (
-    NOTHING,
-    Key,
     a_duration,
     a_flag,
     a_full_text,
@@ -23,7 +22,6 @@ from ncolony.core.readers import (
     labels,
     names_of_variables,
     one_of,
-    only_an_object,
     some_time,
 )
 from ncolony.core.sockets import sockets
@@ -31,8 +29,6 @@ from ncolony.core.sockets import sockets
 WANTED_LOG = (
     '"console", "syslog", null, an object with `file`, `console` or `syslog`, one with `stdout` and `stderr`, or a list'
 )
-
-
 WANTED_READY = '"notify", or an object with one of `after`, `notify`, `fd`, `log`, `tcp`, `http` and `exec`'
 WANTED_SCHEDULE = 'a time, like "10m", a cron line, like "30 2 * * *", or an object with `every` or `cron`'
 WANTED_HEALTH = 'an object with one of `http`, `tcp`, `exec`, `beat` and `watchdog`, like {"tcp": 8080, "period": "5s"}'

@@ -13,16 +13,33 @@ Three rules keep it small:
 
 from __future__ import annotations
 
-from signal import SIGCONT, SIGKILL
+from signal import SIGKILL
 
 from ncolony.core import restarts
 from ncolony.core.errors import ImpossibleInput
+from ncolony.core.moves import (
+    Moment,
+    Step,
+    after_failures,
+    attempt_of,
+    budgeted,
+    end,
+    follow,
+    go_on,
+    holds,
+    kill_deadline,
+    launch,
+    living,
+    settled,
+    spent,
+    to,
+)
 from ncolony.core.outcome import in_words
-from ncolony.core.record import record, replace
+from ncolony.core.record import replace
 from ncolony.core.states import (
     DOWN,
+    INPUTS,
     UP,
-    Await,
     Backoff,
     DeadlinePassed,
     Ended,
@@ -32,28 +49,20 @@ from ncolony.core.states import (
     Input,
     Instance,
     Killing,
-    Outdated,
     Output,
-    Overdue,
-    Ready,
     Refuse,
-    Restart,
     Running,
     Signal,
     Spawn,
     Spawned,
     SpawnFailed,
     Spawning,
-    Start,
     Starting,
     State,
     Stop,
     Stopped,
     Stopping,
     Sweeping,
-    Swept,
-    Unblocked,
-    Unhealthy,
     Waiting,
     Warn,
     deadline_of,
@@ -65,8 +74,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ncolony.core.program import Program
-
-Step = tuple[Instance, tuple[Output, ...]]
 
 
 def step(instance: Instance, program: Program, given: Input, now: float) -> Step:
@@ -84,91 +91,81 @@ def is_stale(instance: Instance, given: Input) -> bool:
     return getattr(given, "run", instance.run) != instance.run
 
 
-@record
-class Moment:
-    """All that a cell may look at."""
-
-    instance: Instance
-    program: Program
-    given: Input
-    now: float
-
-
 # Cells ------------------------------------------------------------------------------------------------------------
 
 
 def start(at: Moment) -> Step:
     """Begin anew: a run is spawned, and earlier failures are forgotten."""
-    return _launch(at, attempt=0, recent=())
+    return launch(at, attempt=0, recent=())
 
 
 def again(at: Moment) -> Step:
     """Make the next attempt: a run is spawned, failures so far still count."""
-    return _launch(at, attempt=at.instance.attempt)
+    return launch(at, attempt=at.instance.attempt)
 
 
 def wish_up(at: Moment) -> Step:
     """Want it up once what is under way is over; earlier failures are forgotten."""
-    return _to(at, at.instance.state, want=UP, attempt=0, recent=(), held=False)
+    return to(at, at.instance.state, want=UP, attempt=0, recent=(), held=False)
 
 
 def hasten(at: Moment) -> Step:
     """Run it now where it waits for its time; where it waits for what it needs alone, it waits on."""
     if at.program.schedule is None:
         return wish_up(at)
-    return _launch(at, attempt=0, recent=())
+    return launch(at, attempt=0, recent=())
 
 
 def wish_down(at: Moment) -> Step:
     """Want it down once what is under way is over."""
-    return _to(at, at.instance.state, want=DOWN, held=_hold(at))
+    return to(at, at.instance.state, want=DOWN, held=holds(at))
 
 
 def down(at: Moment) -> Step:
     """Stop at once: there is no process."""
-    return _to(at, Stopped(), want=DOWN, held=_hold(at))
+    return to(at, Stopped(), want=DOWN, held=holds(at))
 
 
 def refuse_start(at: Moment) -> Step:
     """Refuse: it is up already."""
-    return _to(at, at.instance.state, Refuse(f"it is {name_of(at.instance.state)} already"))
+    return to(at, at.instance.state, Refuse(f"it is {name_of(at.instance.state)} already"))
 
 
 def refuse_stop(at: Moment) -> Step:
     """Refuse: it is stopped already. Whether an operator wants it so is remembered all the same."""
-    return _to(at, at.instance.state, Refuse("it is not running"), held=_hold(at))
+    return to(at, at.instance.state, Refuse("it is not running"), held=holds(at))
 
 
 def unblocked(at: Moment) -> Step:
     """Spawn the run that was held back."""
     run = at.instance.run + 1
-    return _to(at, Spawning(at.now), Spawn(run), run=run)
+    return to(at, Spawning(at.now), Spawn(run), run=run)
 
 
 def alive(at: Moment) -> Step:
     """Count it as starting, or as running where no readiness is asked for; stop it where nobody wants it any more."""
     assert isinstance(at.given, Spawned)
     if at.instance.want == DOWN:
-        return _stop(at, at.given.pid, want=DOWN)
+        return end(at, at.given.pid, want=DOWN)
     rule = at.program.ready
     if rule is None:
-        return _to(at, Running(at.given.pid, at.now))
+        return to(at, Running(at.given.pid, at.now))
     patience = rule.timeout if rule.after is None else rule.after
-    return _to(at, Starting(at.given.pid, at.now, at.now + patience))
+    return to(at, Starting(at.given.pid, at.now, at.now + patience))
 
 
 def stillborn(at: Moment) -> Step:
     """Try again later, or give up; stop where nobody wants it any more."""
     assert isinstance(at.given, SpawnFailed)
     if at.instance.want == DOWN:
-        return _to(at, Stopped())
-    return _go_on(at, _failures(at, at.instance.attempt + 1), at.given.why)
+        return to(at, Stopped())
+    return go_on(at, after_failures(at, at.instance.attempt + 1), at.given.why)
 
 
 def ready(at: Moment) -> Step:
     """Count it as running."""
     assert isinstance(at.instance.state, Starting)
-    return _to(at, Running(at.instance.state.pid, at.instance.state.since))
+    return to(at, Running(at.instance.state.pid, at.instance.state.since))
 
 
 def patience_over(at: Moment) -> Step:
@@ -177,14 +174,14 @@ def patience_over(at: Moment) -> Step:
     assert at.program.ready is not None or at.instance.state.deadline <= at.now
     if at.program.ready is None or at.program.ready.after is not None:
         return ready(at)
-    return _stop(at, at.instance.state.pid, want=UP, attempt=at.instance.attempt + 1, recent=_spent(at))
+    return end(at, at.instance.state.pid, want=UP, attempt=at.instance.attempt + 1, recent=spent(at))
 
 
 def died_early(at: Moment) -> Step:
     """Try again later, or give up: it ended before it was ready."""
     assert isinstance(at.given, Ended)
     why = in_words(at.given.status, core=at.given.core, oom=at.given.oom)
-    return _go_on(at, _failures(at, at.instance.attempt + 1), f"{why} before it was ready")
+    return go_on(at, after_failures(at, at.instance.attempt + 1), f"{why} before it was ready")
 
 
 def ended(at: Moment) -> Step:
@@ -194,26 +191,26 @@ def ended(at: Moment) -> Step:
     if at.program.schedule is not None:
         # An end that nobody saw, under no supervisor, is taken for a good one: a job twice would be worse.
         good = at.given.status is None or at.given.status in at.program.restart.ok_exits
-        verdict = _failures(at, 0 if good else at.instance.attempt + 1)
+        verdict = after_failures(at, 0 if good else at.instance.attempt + 1)
     else:
         ran_for = at.now - at.instance.state.since
         verdict = restarts.after_run(at.program.restart, at.instance.attempt, ran_for, at.given.status)
-    return _go_on(at, verdict, in_words(at.given.status, core=at.given.core, oom=at.given.oom))
+    return go_on(at, verdict, in_words(at.given.status, core=at.given.core, oom=at.given.oom))
 
 
 def stop(at: Moment) -> Step:
     """Send the stop signal; nobody wants it up any more."""
-    return _stop(at, _pid(at), want=DOWN, held=_hold(at))
+    return end(at, living(at), want=DOWN, held=holds(at))
 
 
 def replace_it(at: Moment) -> Step:
     """Send the stop signal; a new run follows when it is gone, and earlier failures are forgotten."""
-    return _stop(at, _pid(at), want=UP, attempt=0, recent=())
+    return end(at, living(at), want=UP, attempt=0, recent=())
 
 
 def outdated(at: Moment) -> Step:
     """Send the stop signal; a new run follows when it is gone and what it needs is there."""
-    return _stop(at, _pid(at), want=UP, attempt=0)
+    return end(at, living(at), want=UP, attempt=0)
 
 
 def unhealthy(at: Moment) -> Step:
@@ -221,12 +218,12 @@ def unhealthy(at: Moment) -> Step:
     assert isinstance(at.instance.state, Running)
     short = at.program.schedule is not None or at.now - at.instance.state.since < at.program.restart.threshold
     attempt = at.instance.attempt + 1 if short else 0
-    return _stop(at, at.instance.state.pid, want=UP, attempt=attempt, recent=_spent(at))
+    return end(at, at.instance.state.pid, want=UP, attempt=attempt, recent=spent(at))
 
 
 def overdue(at: Moment) -> Step:
     """Send the stop signal: the run has failed, and what follows a failure follows when it is gone."""
-    return _stop(at, _pid(at), want=UP, attempt=at.instance.attempt + 1, recent=_spent(at))
+    return end(at, living(at), want=UP, attempt=at.instance.attempt + 1, recent=spent(at))
 
 
 def hurry(at: Moment) -> Step:
@@ -239,7 +236,7 @@ def hurry(at: Moment) -> Step:
         return wish_down(at)
     deadline = min(state.deadline, at.now + at.given.within)
     sooner = Stopping(state.pid, deadline, True) if isinstance(state, Stopping) else replace(state, deadline=deadline)
-    return _to(at, sooner, want=DOWN, held=_hold(at))
+    return to(at, sooner, want=DOWN, held=holds(at))
 
 
 def gone(at: Moment) -> Step:
@@ -247,22 +244,20 @@ def gone(at: Moment) -> Step:
     assert isinstance(at.given, Ended)
     state = at.instance.state
     assert isinstance(state, Stopping | Killing)
-    verdict = _failures(at, at.instance.attempt)
     why = "was not ready in time, or soon unhealthy"
-    if restarts.overspent(at.program.restart, at.instance.recent):
-        verdict, why = _over_budget(at, verdict, why)
+    verdict, why = budgeted(at, at.instance.recent, after_failures(at, at.instance.attempt), why)
     if at.given.left:
-        then = _after(at, verdict, why)
-        return _to(at, Sweeping(state.deadline, then, isinstance(state, Killing)), attempt=_attempt(verdict))
+        then = settled(at, verdict, why)
+        return to(at, Sweeping(state.deadline, then, isinstance(state, Killing)), attempt=attempt_of(verdict))
     if at.instance.want == DOWN:
-        return _to(at, Stopped(), attempt=_attempt(verdict))
-    return _follow(at, verdict, why)
+        return to(at, Stopped(), attempt=attempt_of(verdict))
+    return follow(at, verdict, why)
 
 
 def start_after(at: Moment) -> Step:
     """Want it up once nothing is left behind; earlier failures are forgotten."""
     assert isinstance(at.instance.state, Sweeping)
-    return _to(at, replace(at.instance.state, then=None), want=UP, attempt=0, recent=(), held=False)
+    return to(at, replace(at.instance.state, then=None), want=UP, attempt=0, recent=(), held=False)
 
 
 def swept(at: Moment) -> Step:
@@ -270,10 +265,10 @@ def swept(at: Moment) -> Step:
     assert isinstance(at.instance.state, Sweeping)
     then = at.instance.state.then
     if at.instance.want == DOWN:
-        return _to(at, Stopped())
+        return to(at, Stopped())
     if then is None or (isinstance(then, Backoff) and then.deadline <= at.now):
         return again(at)
-    return _to(at, then)
+    return to(at, then)
 
 
 def more_time(at: Moment) -> Step:
@@ -284,7 +279,7 @@ def more_time(at: Moment) -> Step:
     until = at.now + at.given.seconds
     rule = at.program.ready
     fixed = state.hurried if isinstance(state, Stopping) else rule is None or rule.after is not None
-    return stay(at) if fixed or until <= state.deadline else _to(at, replace(state, deadline=until))
+    return stay(at) if fixed or until <= state.deadline else to(at, replace(state, deadline=until))
 
 
 def kill_left(at: Moment) -> Step:
@@ -294,18 +289,18 @@ def kill_left(at: Moment) -> Step:
     outputs: tuple[Output, ...] = (Signal(SIGKILL),)
     if state.killed:
         outputs = (Warn("left processes behind that do not die of SIGKILL: they hang in the kernel"), *outputs)
-    return _to(at, Sweeping(_kill_deadline(at), state.then, killed=True), *outputs)
+    return to(at, Sweeping(kill_deadline(at), state.then, killed=True), *outputs)
 
 
 def kill(at: Moment) -> Step:
     """Send SIGKILL: the stop signal did not end it in time."""
-    return _to(at, Killing(_pid(at), _kill_deadline(at)), Signal(SIGKILL))
+    return to(at, Killing(living(at), kill_deadline(at)), Signal(SIGKILL))
 
 
 def kill_again(at: Moment) -> Step:
     """Say that SIGKILL has not ended it (it hangs in the kernel), and send it again."""
     outputs = (Warn("does not die of SIGKILL: it hangs in the kernel"), Signal(SIGKILL))
-    return _to(at, Killing(_pid(at), _kill_deadline(at)), *outputs)
+    return to(at, Killing(living(at), kill_deadline(at)), *outputs)
 
 
 def stay(at: Moment) -> Step:
@@ -319,108 +314,8 @@ def impossible(at: Moment) -> Step:
     raise ImpossibleInput(message)
 
 
-# What cells share -----------------------------------------------------------------------------------------------------
-
-
-def _to(at: Moment, state: State, *outputs: Output, **changes: object) -> Step:
-    return replace(at.instance, state=state, **changes), outputs
-
-
-def _hold(at: Moment) -> bool:
-    return isinstance(at.given, Stop) and at.given.hold
-
-
-def _pid(at: Moment) -> int:
-    state = at.instance.state
-    assert isinstance(state, Starting | Running | Stopping | Killing)
-    return state.pid
-
-
-def _launch(at: Moment, attempt: int, **changes: object) -> Step:
-    if at.program.needs or at.program.schedule is not None:
-        return _to(at, Waiting(at.now), Await(), want=UP, attempt=attempt, held=False, **changes)
-    run = at.instance.run + 1
-    return _to(at, Spawning(at.now), Spawn(run), want=UP, attempt=attempt, run=run, held=False, **changes)
-
-
-def _stop(at: Moment, pid: int, **changes: object) -> Step:
-    policy = at.program.stop
-    within = at.given.within if isinstance(at.given, Stop) else None
-    time = policy.timeout if within is None else min(policy.timeout, within)
-    if isinstance(at.given, Overdue) and at.program.schedule is not None and at.program.schedule.grace is not None:
-        time = at.program.schedule.grace
-    # SIGCONT after it: a process that was stopped (SIGSTOP) would never see the signal.
-    return _to(at, Stopping(pid, at.now + time, within is not None), Signal(policy.signal), Signal(SIGCONT), **changes)
-
-
-def _kill_deadline(at: Moment) -> float:
-    # Even with a stop timeout of 0, SIGKILL gets a second before anyone calls a process unkillable.
-    return at.now + max(at.program.stop.timeout, 1.0)
-
-
-def _failures(at: Moment, attempt: int) -> restarts.Verdict:
-    """Decide what follows so many failures in a row."""
-    job = at.program.schedule
-    if job is not None:
-        return restarts.of_a_job(at.program.restart, job.retries, attempt)
-    return restarts.after_failures(at.program.restart, attempt)
-
-
-def _spent(at: Moment) -> tuple[float, ...]:
-    return restarts.spend(at.program.restart, at.instance.recent, at.now)
-
-
-def _over_budget(at: Moment, verdict: restarts.Verdict, why: str) -> tuple[restarts.Verdict, str]:
-    policy = at.program.restart
-    times = "time" if policy.attempts == 1 else "times"
-    budget = f"had been restarted {policy.attempts} {times} within {policy.window:g} s"
-    return restarts.GiveUp(_attempt(verdict)), f"{why}; {budget}"
-
-
-def _go_on(at: Moment, verdict: restarts.Verdict, why: str) -> Step:
-    """Do what a verdict says after an end by itself: a restart is one of those that the window counts."""
-    recent = at.instance.recent
-    if isinstance(verdict, restarts.Again):
-        recent = _spent(at)
-        if restarts.overspent(at.program.restart, recent):
-            verdict, why = _over_budget(at, verdict, why)
-    return _follow(at, verdict, why, recent=recent)
-
-
-def _follow(at: Moment, verdict: restarts.Verdict, why: str, **changes: object) -> Step:
-    """Do what a verdict says; first of all end what the process left behind."""
-    then = _after(at, verdict, why)
-    attempt = _attempt(verdict)
-    if isinstance(at.given, Ended) and at.given.left:
-        policy = at.program.stop
-        state = Sweeping(at.now + policy.timeout, then)
-        return _to(at, state, Signal(policy.signal), Signal(SIGCONT), attempt=attempt, **changes)
-    return _launch(at, attempt, **changes) if then is None else _to(at, then, attempt=attempt, **changes)
-
-
-def _after(at: Moment, verdict: restarts.Verdict, why: str) -> Backoff | Exited | Fatal | None:
-    """Return the state that a verdict leads to; None: the next run."""
-    if isinstance(verdict, restarts.Done):
-        assert isinstance(at.given, Ended)
-        return Exited(at.given.status)
-    if isinstance(verdict, restarts.GiveUp):
-        return Fatal(why)
-    if verdict.delay <= 0:
-        return None
-    lot = f"{at.program.name}:{at.instance.number}/{verdict.attempt}"
-    return Backoff(at.now + restarts.shortened(at.program.restart, verdict.delay, lot))
-
-
-def _attempt(verdict: restarts.Verdict) -> int:
-    return 0 if isinstance(verdict, restarts.Done) else verdict.attempt
-
-
 # The table --------------------------------------------------------------------------------------------------------------
 
-_COLUMNS = (
-    Start, Stop, Restart, Spawned, SpawnFailed, Ready, Ended, Swept, Unhealthy, Outdated, Overdue, Extend,
-    DeadlinePassed, Unblocked,
-)  # fmt: skip
 _ = impossible
 _ROWS: dict[type[State], tuple[Callable[[Moment], Step], ...]] = {
     #         Start         Stop         Restart      Spawned Failed     Ready  Ended       Swept  Unhealthy  Outdated  Overdue  Extend     Deadline       Unblocked
@@ -438,5 +333,5 @@ _ROWS: dict[type[State], tuple[Callable[[Moment], Step], ...]] = {
 }  # fmt: skip
 
 TABLE: dict[tuple[type[State], type[Input]], Callable[[Moment], Step]] = {
-    (state, given): cell for state, row in _ROWS.items() for given, cell in zip(_COLUMNS, row, strict=True)
+    (state, given): cell for state, row in _ROWS.items() for given, cell in zip(INPUTS, row, strict=True)
 }

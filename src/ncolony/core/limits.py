@@ -8,8 +8,9 @@ What the file cannot tell, whether the system allows it, posix/limits.py finds o
 
 from __future__ import annotations
 
+from ncolony.core.keyspec import Key, Mismatch, Mismatches, each, fields
 from ncolony.core.parse import shown
-from ncolony.core.readers import Key, Mismatch, Mismatches, Within, a_duration, a_size, each, fields, one_of
+from ncolony.core.readers import Within, a_duration, a_size, one_of
 from ncolony.core.record import record
 
 TYPE_CHECKING = False

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from re import compile as pattern
 
-from ncolony.core.keys import WANTED_LOG
+from ncolony.core.keyspec import Key, Mismatch, Mismatches, fields
 from ncolony.core.logspec import (
     BLOCK,
     DEFAULT_BACKUPS,
@@ -40,18 +40,7 @@ from ncolony.core.logspec import (
     is_device,
 )
 from ncolony.core.parse import shown
-from ncolony.core.readers import (
-    Key,
-    Mismatch,
-    Mismatches,
-    Within,
-    a_duration,
-    a_flag,
-    a_full_text,
-    a_size,
-    fields,
-    one_of,
-)
+from ncolony.core.readers import Within, a_duration, a_flag, a_full_text, a_size, one_of
 from ncolony.core.record import replace
 
 # Readers ----------------------------------------------------------------------------------------------------------
@@ -187,7 +176,7 @@ def _target(value: object, at: str, found: list[Mismatch]) -> Target | None:
             if name in value:
                 made = fields(value, keys, at, found)
                 return None if made is None else _settled(replace(default, **made), value, at, found)
-    found.append(Mismatch(WANTED_LOG, at, shown(value)))
+    found.append(Mismatch(at=at, found=shown(value)))
     return None
 
 

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from ncolony.core.keyspec import Key, Mismatch, Mismatches, fields
 from ncolony.core.parse import shown
-from ncolony.core.readers import Key, Mismatch, Mismatches, a_duration, a_full_text, fields
+from ncolony.core.readers import a_duration, a_full_text
 from ncolony.core.record import record
 
 MIN_EVERY = 1.0

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ncolony.core.keyspec import Key, Mismatch, Mismatches, at_name, fields
 from ncolony.core.names import check_name
 from ncolony.core.parse import shown
 from ncolony.core.program import DONE, IGNORE, READY, RESTART, STARTED, STOP, Need
-from ncolony.core.readers import Key, Mismatch, Mismatches, at_name, fields, one_of
+from ncolony.core.readers import one_of
 
 CONDITIONS = '"started", "ready" or "done"'
 MAX_NEEDS = 1000

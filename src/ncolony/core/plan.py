@@ -6,8 +6,8 @@ Works on whichever part of a colony is handed in, so one changed file and a whol
 from __future__ import annotations
 
 from ncolony.core.keys import KEYS
+from ncolony.core.keyspec import RESTART
 from ncolony.core.program import Program
-from ncolony.core.readers import RESTART
 from ncolony.core.record import record
 
 TYPE_CHECKING = False

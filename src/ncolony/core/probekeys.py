@@ -13,22 +13,11 @@ from __future__ import annotations
 from re import compile as pattern
 from re import error as CannotCompile  # noqa: N812 - a class
 
+from ncolony.core.keyspec import Key, Mismatch, Mismatches, fields
 from ncolony.core.parse import shown
 from ncolony.core.probespec import FD, LOG, NOTIFY, Beat, Exec, HealthRule, Http, Reports, Signs, Tcp
 from ncolony.core.program import ReadyRule
-from ncolony.core.readers import (
-    Key,
-    Mismatch,
-    Mismatches,
-    Within,
-    a_count,
-    a_duration,
-    a_flag,
-    a_full_text,
-    arguments,
-    at_least_one,
-    fields,
-)
+from ncolony.core.readers import Within, a_count, a_duration, a_flag, a_full_text, arguments, at_least_one
 from ncolony.core.record import replace
 from ncolony.core.sockets import MAX_PATH, MAX_PORT, an_ipv4_host, an_ipv6_host
 

@@ -15,7 +15,6 @@ from ncolony.core.sockets import Socket
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ncolony.core.probespec import HealthRule, Probe, Reports, Signs
-    from ncolony.core.reloadkeys import ReloadRule
     from ncolony.core.schedule import Schedule
 
 PERMANENT, TRANSIENT, TEMPORARY = "permanent", "transient", "temporary"
@@ -69,6 +68,22 @@ class ReadyRule:
     """What says so."""
     period: float = 1.0
     """Seconds between the beginnings of two probes."""
+
+
+@record
+class ReloadRule:
+    """How a program is reloaded. Times are seconds."""
+
+    max_parallel: int = 1
+    """So many processes are replaced at a time."""
+    min_healthy: float = 1.0
+    """A new process has to stay ready for so long before the next old one is stopped."""
+    timeout: float | None = None
+    """A new process has to be ready in this time; None: as its `ready` says, or a minute."""
+    drain: float = 0.0
+    """The time from a new process's being ready to the stop signal of the next old one, where that is longer."""
+    signal: int | None = None
+    """What has a process read its configuration anew, where it can; None: it is replaced."""
 
 
 @record

@@ -9,30 +9,15 @@ Imported for the first program that says it, or the first reload that is asked f
 
 from __future__ import annotations
 
-from ncolony.core.readers import Key, Mismatch, Mismatches, a_duration, a_signal, at_least_one, fields, some_time
-from ncolony.core.record import record
+from ncolony.core.keyspec import Key, Mismatch, Mismatches, fields
+from ncolony.core.program import ReloadRule
+from ncolony.core.readers import a_duration, a_signal, at_least_one, some_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ncolony.core.program import Program
 
 _TIME = 'a time: seconds, or a string like "500ms" or "1m30s"'
-
-
-@record
-class ReloadRule:
-    """How a program is reloaded. Times are seconds."""
-
-    max_parallel: int = 1
-    """So many processes are replaced at a time."""
-    min_healthy: float = 1.0
-    """A new process has to stay ready for so long before the next old one is stopped."""
-    timeout: float | None = None
-    """A new process has to be ready in this time; None: as its `ready` says, or a minute."""
-    drain: float = 0.0
-    """The time from a new process's being ready to the stop signal of the next old one, where that is longer."""
-    signal: int | None = None
-    """What has a process read its configuration anew, where it can; None: it is replaced."""
 
 
 PATIENCE = 60.0  # seconds that a reload may take to bring one process up, where no key says so

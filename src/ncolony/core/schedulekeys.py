@@ -5,19 +5,9 @@ from __future__ import annotations
 from re import compile as pattern
 
 from ncolony.core import cronline
+from ncolony.core.keyspec import Key, Mismatch, Mismatches, fields
 from ncolony.core.parse import shown
-from ncolony.core.readers import (
-    Key,
-    Mismatch,
-    Mismatches,
-    Within,
-    a_duration,
-    a_flag,
-    a_full_text,
-    fields,
-    one_of,
-    some_time,
-)
+from ncolony.core.readers import Within, a_duration, a_flag, a_full_text, one_of, some_time
 from ncolony.core.schedule import QUEUE, REPLACE, SKIP, Schedule
 
 SHORTEST = 1.0

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from re import compile as pattern
 
+from ncolony.core.keyspec import Key, Mismatch, Mismatches, fields
 from ncolony.core.parse import shown
-from ncolony.core.readers import Key, Mismatch, Mismatches, Within, a_flag, a_full_text, fields
+from ncolony.core.readers import Within, a_flag, a_full_text
 from ncolony.core.record import record
 
 TCP, TCP6, UDP, UDP6, UNIX = "tcp", "tcp6", "udp", "udp6", "unix"

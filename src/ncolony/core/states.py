@@ -99,7 +99,7 @@ class Sweeping:
 
 
 State = Stopped | Waiting | Spawning | Starting | Running | Stopping | Killing | Sweeping | Backoff | Exited | Fatal
-STATES = (Stopped, Waiting, Spawning, Starting, Running, Stopping, Killing, Sweeping, Backoff, Exited, Fatal)
+STATES: tuple[type[State], ...] = State.__args__
 
 # Inputs: commands (may be refused), then facts (happened) --------------------------------------------------------
 
@@ -219,27 +219,13 @@ class Unblocked:
     run: int
 
 
-Input = (
-    Start
-    | Stop
-    | Restart
-    | Spawned
-    | SpawnFailed
-    | Ready
-    | Ended
-    | Swept
-    | Unhealthy
-    | Outdated
-    | Overdue
-    | Extend
-    | DeadlinePassed
-    | Unblocked
-)
-COMMANDS = (Start, Stop, Restart)
-INPUTS = (
-    *COMMANDS, Spawned, SpawnFailed, Ready, Ended, Swept, Unhealthy, Outdated, Overdue, Extend,
-    DeadlinePassed, Unblocked,
+Command = Start | Stop | Restart
+Fact = (
+    Spawned | SpawnFailed | Ready | Ended | Swept | Unhealthy | Outdated | Overdue | Extend | DeadlinePassed | Unblocked
 )  # fmt: skip
+Input = Command | Fact
+COMMANDS: tuple[type[Command], ...] = Command.__args__
+INPUTS: tuple[type[Input], ...] = Input.__args__
 
 # Outputs ----------------------------------------------------------------------------------------------------------
 

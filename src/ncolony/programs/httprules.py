@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ncolony.core.asked import A_PERIOD, a_number_of_periods, a_period, asked
-from ncolony.core.readers import Key, Mismatch, a_count, a_full_text
+from ncolony.core.keyspec import Key, Mismatch
+from ncolony.core.readers import a_count, a_full_text
 from ncolony.core.record import record, replace
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from twisted.python.usage import UsageError
 
 from ncolony.core.errors import ConfigError
-from ncolony.core.readers import Mismatch, a_duration
+from ncolony.core.keyspec import Mismatch
+from ncolony.core.readers import a_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ncolony.core.events import InstanceChanged
-    from ncolony.core.program import Program
-    from ncolony.core.reloadkeys import ReloadRule
+    from ncolony.core.program import Program, ReloadRule
     from ncolony.ports import Timer
     from ncolony.runtime.place import Place
     from ncolony.runtime.rolling import Rolls

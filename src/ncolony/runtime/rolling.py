@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ncolony.core import events
 from ncolony.core.kept import fingerprint
-from ncolony.core.reloadkeys import ReloadRule
+from ncolony.core.program import ReloadRule
 from ncolony.core.states import UP, Restart, Stopped
 from ncolony.runtime.newcomers import give, serves
 from ncolony.runtime.roll import Roll

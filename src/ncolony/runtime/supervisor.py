@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     from ncolony.core.colonyspec import ColonySpec
     from ncolony.core.kept import Kept
-    from ncolony.core.program import Program
-    from ncolony.core.reloadkeys import ReloadRule
+    from ncolony.core.program import Program, ReloadRule
     from ncolony.core.snapshot import InstanceView
     from ncolony.core.states import Input
     from ncolony.ports import Channels, Gate, Listeners, Loop, Observer, Outfitter, Spawner
