@@ -4,9 +4,11 @@ import json
 
 from generating.markdown import NOTE, block, code, complete, join, table
 from ncolony.core import (
+    colonykeys,
     colonyspec,
     hookkeys,
     keys,
+    limitkeys,
     logkeys,
     metrickeys,
     names,
@@ -79,6 +81,8 @@ def page(_root):
         " A file whose text changes and whose meaning does not restarts nothing.",
         table(["key", "value", "default", "a change costs", "meaning"], [_row(key) for key in supported]),
         *(part for key in supported if key.inner for part in _inner(key)),
+        "### Inside `limits`",
+        _inner_table("limits", limitkeys.LIMIT_KEYS),
         *_needs(),
         *_schedule(),
         *_log(),
@@ -126,10 +130,12 @@ def _inner(key):
     yield f"### Inside `{key.name}`"
     if key.short_for:
         yield f"`{key.name}` may also be its `{key.short_for}` alone."
-    yield table(
-        ["key", "value", "default", "meaning"],
-        [[code(f"{key.name}.{inner.name}"), inner.wanted, _default(inner), inner.meaning] for inner in key.inner],
-    )
+    yield _inner_table(key.name, key.inner)
+
+
+def _inner_table(name, inner):
+    rows = [[code(f"{name}.{key.name}"), key.wanted, _default(key), key.meaning] for key in inner]
+    return table(["key", "value", "default", "meaning"], rows)
 
 
 def _needs():
@@ -148,10 +154,7 @@ def _schedule():
         "One of `every` and `cron`, and what goes with it; a time or a cron line alone is short for the one or the"
         " other. [schedules.md](schedules.md) tells the rest."
     )
-    rows = [
-        [code(f"schedule.{key.name}"), key.wanted, _default(key), key.meaning] for key in schedulekeys.SCHEDULE_KEYS
-    ]
-    yield table(["key", "value", "default", "meaning"], rows)
+    yield _inner_table("schedule", schedulekeys.SCHEDULE_KEYS)
 
 
 def _log():
@@ -181,10 +184,10 @@ def _colony():
         " changes; one that cannot be used is reported, and what it said before goes on to hold. It has no keys of your"
         " own."
     )
-    rows = [[code(key.name), key.wanted, _default(key), key.meaning] for key in colonyspec.COLONY_KEYS]
+    rows = [[code(key.name), key.wanted, _default(key), key.meaning] for key in colonykeys.COLONY_KEYS]
     yield table(["key", "value", "default", "meaning"], rows)
     yield "Inside a group of `groups`:"
-    rows = [[code(key.name), key.wanted, _default(key), key.meaning] for key in colonyspec.GROUP_KEYS]
+    rows = [[code(key.name), key.wanted, _default(key), key.meaning] for key in colonykeys.GROUP_KEYS]
     yield table(["key", "value", "default", "meaning"], rows)
     yield "Inside one of `hooks`:"
     rows = [[code(key.name), key.wanted, _default(key), key.meaning] for key in hookkeys.HOOK_KEYS]
@@ -205,10 +208,7 @@ def _vitals():
         yield f"### Inside `{name}`"
         page = "reload" if name == "reload" else "health"
         yield f"{words} [{page}.md]({page}.md) tells the rest."
-        yield table(
-            ["key", "value", "default", "meaning"],
-            [[code(f"{name}.{key.name}"), key.wanted, _default(key), key.meaning] for key in inner],
-        )
+        yield _inner_table(name, inner)
 
 
 def _default(key):

@@ -8,7 +8,7 @@ from ncolony.cli.every import every
 from ncolony.cli.options import HELP
 from ncolony.cli.place import PLACE
 from ncolony.cli.verb import STATUSES, options_of
-from ncolony.core import keys, names
+from ncolony.core import keys, limitkeys, names
 
 DATE = "-".join([*(part.zfill(2) for part in __version__.split(".")[:2]), "01"])  # versions are year, month, number
 
@@ -66,7 +66,7 @@ def _conf():
     ]  # fmt: skip
     for key in keys.KEYS:
         lines += _key(key.name, key)
-        for inner in key.inner or ():
+        for inner in limitkeys.LIMIT_KEYS if key.name == "limits" else key.inner:
             lines += _key(f"{key.name}.{inner.name}", inner)
     return _page([*lines, *_see_also("ncolony(1)", "ncolony-run(1)", "ncolony-add(1)")])
 

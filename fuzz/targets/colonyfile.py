@@ -1,7 +1,7 @@
 """The file ``.colony``: any bytes make a colony's spec, or problems in words."""
 
 from fuzz.common import dictionary, is_one_line
-from ncolony.core.colonyspec import COLONY_KEYS, check_colony
+from ncolony.core.colonykeys import COLONY_KEYS, check_colony
 from ncolony.core.parse import NotAnObject, parse
 
 WORDS = dictionary('{"groups":{"web":{', '"readers":"adm"', "}", ",", "5", '"1m"', "\\u000a", keys=COLONY_KEYS)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ncolony.core.check import Checked, check
 from ncolony.core.keys import KEYS, RESTART_KEYS, STOP_KEYS
-from ncolony.core.limits import LIMIT_KEYS
+from ncolony.core.limitkeys import LIMIT_KEYS
 from ncolony.core.names import WANTED as NAME
 from ncolony.core.parse import NotAnObject, parse
 from ncolony.core.program import Defaults, Need, Program, RestartPolicy, StopPolicy

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ncolony.core.colonyspec import ONE_FOR_ALL, ONE_FOR_ONE, ColonySpec, GroupRule, check_colony
+from ncolony.core.colonykeys import check_colony
+from ncolony.core.colonyspec import ONE_FOR_ALL, ONE_FOR_ONE, ColonySpec, GroupRule
 from ncolony.core.hookkeys import MEANINGS
 
 

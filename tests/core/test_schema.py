@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ncolony.core import schema
 from ncolony.core.check import check
-from ncolony.core.colonyspec import COLONY_KEYS, check_colony
+from ncolony.core.colonykeys import COLONY_KEYS, check_colony
 from ncolony.core.keys import KEYS
 from ncolony.core.keyspec import Key
 from ncolony.core.parse import NotAnObject, parse

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from ncolony.core.check import check
-from ncolony.core.colonyspec import check_colony
+from ncolony.core.colonykeys import check_colony
 from ncolony.core.parse import parse
 from ncolony.core.program import Defaults
 from ncolony.directory.messages import request

@@ -6,7 +6,6 @@ import json
 
 from ncolony.core.keys import KEYS
 from ncolony.core.keyspec import Key, Mismatch, Mismatches, did_you_mean
-from ncolony.core.limits import NO_LIMITS
 from ncolony.core.names import check_name, nearest
 from ncolony.core.parse import Problem, shown
 from ncolony.core.program import Defaults, Program, RestartPolicy
@@ -44,7 +43,7 @@ def check(name: str, text: str, value: dict[str, object], defaults: Defaults) ->
 
 
 def _fields(value: dict[str, object], problems: list[Problem], defaults: Defaults) -> dict[str, object]:
-    fields: dict[str, object] = {"restart": defaults.restart, "stop": defaults.stop, "limits": NO_LIMITS}
+    fields: dict[str, object] = {"restart": defaults.restart, "stop": defaults.stop}
     for name, item in value.items():
         key = _BY_NAME.get(name)
         if key is None:

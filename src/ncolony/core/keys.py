@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ncolony.core.keyspec import NOTHING, Key, only_an_object
-from ncolony.core.limits import LIMIT_KEYS
 from ncolony.core.program import GROUP, NULL, PERMANENT, PIPE, PRIORITY, PROCESS, TEMPORARY, TRANSIENT, TREE
 from ncolony.core.readers import (
     a_duration,
@@ -37,6 +36,13 @@ WANTED_HEALTH = 'an object with one of `http`, `tcp`, `exec`, `beat` and `watchd
 def a_log(value: object) -> object:
     """Read where output goes. What that takes is imported for the first program that says it."""
     from ncolony.core.logkeys import a_log as read
+
+    return read(value)
+
+
+def a_set_of_limits(value: object) -> object:
+    """Read what it may use; imported late, as above."""
+    from ncolony.core.limitkeys import a_set_of_limits as read
 
     return read(value)
 
@@ -134,8 +140,8 @@ KEYS = (
     Key("stop", only_an_object, 'an object, like {"signal": "SIGINT", "timeout": "10s"}', "{}",
         "How it is ended.", cost=NOTHING, inner=STOP_KEYS),
     Key("log", a_log, WANTED_LOG, '"console"', "Where its output goes; see [logs.md](logs.md).", cost=NOTHING),
-    Key("limits", only_an_object, 'an object, like {"nofile": 4096, "nice": 5}', "{}",
-        "What it may use. One that the system does not allow is why it cannot start.", inner=LIMIT_KEYS),
+    Key("limits", a_set_of_limits, 'an object, like {"nofile": 4096, "nice": 5}', "{}",
+        "What it may use. One that the system does not allow is why it cannot start."),
     Key("sockets", sockets, 'an object of addresses, like {"web": "tcp://127.0.0.1:8080"}', "{}",
         "What the supervisor listens on for it, also while it is restarted: see [sockets.md](sockets.md)."),
     Key("needs", a_list_of_needs, 'an object by program, like {"db": "ready"}', "{}",

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 
-from ncolony.core.colonyspec import COLONY_KEYS, GROUP_KEYS, a_list_of_hooks, a_metrics_file
+from ncolony.core.colonykeys import COLONY_KEYS, GROUP_KEYS, a_list_of_hooks, a_metrics_file
 from ncolony.core.hookkeys import HOOK_KEYS, MAX_HOOKS
-from ncolony.core.keys import KEYS, a_health, a_list_of_needs, a_log, a_ready, a_reload, a_schedule
+from ncolony.core.keys import KEYS, a_health, a_list_of_needs, a_log, a_ready, a_reload, a_schedule, a_set_of_limits
 from ncolony.core.keyspec import only_an_object
-from ncolony.core.limits import IO_KEYS, an_io_priority
+from ncolony.core.limitkeys import IO_KEYS, LIMIT_KEYS, an_io_priority
 from ncolony.core.logkeys import CONSOLE_KEYS, FILE_KEYS, SYSLOG_KEYS
 from ncolony.core.metrickeys import METRICS_KEYS
 from ncolony.core.needkeys import MAX_NEEDS, NEED_KEYS
@@ -132,6 +132,10 @@ def _hooks() -> Schema:
     return list_of(_object(HOOK_KEYS, "hook", required=["on", "exec"]), maxItems=MAX_HOOKS)
 
 
+def _limits() -> Schema:
+    return _object(LIMIT_KEYS, "limits")
+
+
 def _io() -> Schema:
     return any_of(of(IO_KEYS[0], "io"), _object(IO_KEYS, "io", required=["class"]))
 
@@ -144,6 +148,7 @@ _WHOLE: Mapping[Callable[[object], object], Callable[[], Schema]] = {
     sockets: _sockets,
     a_list_of_needs: _needs,
     a_schedule: _schedule,
+    a_set_of_limits: _limits,
     an_io_priority: _io,
     a_list_of_hooks: _hooks,
     a_metrics_file: _metrics,

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ncolony.core.hookkeys import MEANINGS
-from ncolony.core.limits import MAX_CPU, ALimit, cpus, microseconds, whole_seconds
+from ncolony.core.limitkeys import MAX_CPU, ALimit, cpus, microseconds, whole_seconds
 from ncolony.core.logkeys import FACILITIES, MIN_AGE, MIN_SIZE
 from ncolony.core.metrickeys import MIN_EVERY
 from ncolony.core.probekeys import MAX_PATTERN

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 
 from ncolony.core.check import check
+from ncolony.core.colonykeys import check_colony
 from ncolony.core.colonyspec import NAME as COLONY
-from ncolony.core.colonyspec import ColonySpec, check_colony
+from ncolony.core.colonyspec import ColonySpec
 from ncolony.core.errors import ConfigError
 from ncolony.core.names import is_ignored
 from ncolony.core.parse import MAX_BYTES, NotAnObject, Problem, parse

@@ -6,13 +6,19 @@ given time to be finished. Where there is no such file, everything is as by defa
 
 from __future__ import annotations
 
-from ncolony.core.colonyspec import NAME, ColonySpec, check_colony
+from ncolony.core.colonyspec import NAME, ColonySpec
 from ncolony.core.parse import NotAnObject, Problem, parse
 from ncolony.directory.files import Content, Gone, Partial, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+
+def _check(value: dict[str, object]) -> tuple[ColonySpec | None, tuple[Problem, ...]]:
+    from ncolony.core.colonykeys import check_colony  # of no use to a colony without such a file
+
+    return check_colony(value)
 
 
 class ColonyFile:
@@ -42,7 +48,7 @@ class ColonyFile:
             self._refuse([Problem("", found.found, "a file with one JSON object")])
         else:
             try:
-                spec, problems = check_colony(parse(data)[1])
+                spec, problems = _check(parse(data)[1])
             except NotAnObject as error:
                 if error.partial and not self._partial.settled(NAME, found, now):
                     return None, True
