@@ -14,7 +14,7 @@ from ncolony.core.errors import Refused
 from ncolony.core.events import CommandRefused, InstanceChanged, ProgramsChanged, Warned
 from ncolony.core.kept import Kept
 from ncolony.core.logspec import LogSpec
-from ncolony.core.program import RestartPolicy, StopPolicy
+from ncolony.core.program import Need, RestartPolicy, StopPolicy
 from ncolony.core.states import DOWN, UP, Ended, Instance, Running, Stopping, Waiting
 from ncolony.runtime.slots import TURN
 from ncolony.testing import Act, VirtualLoop
@@ -669,6 +669,14 @@ def test_program_that_is_back_when_its_stop_is_taken_over_is_started_again(stage
     stage.loop.advance(10)
     assert stage.state == "running"
     assert stage.process.launch.env["NCOLONY_RUN"] == "c/web:1/5"
+
+
+def test_what_waited_and_was_removed_is_let_go(stage):
+    """It needs others, and nobody here looks after needs: nothing is asked of anybody, and nothing is started."""
+    stage.supervisor.remember({("web", 2): Kept("web", 2, Instance(Waiting(1.0), "up", 0, 3), 0)})
+    stage.supervisor.let_go(program(needs=(Need("db"),)))
+    assert stage.states == {}
+    assert stage.spawner.processes == []
 
 
 def test_what_waited_and_needs_nothing_by_now_is_started(stage):
