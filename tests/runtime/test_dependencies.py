@@ -7,7 +7,7 @@ import pytest
 from ncolony.core.events import InstanceChanged
 from ncolony.core.kept import Kept
 from ncolony.core.program import TEMPORARY, TRANSIENT, Need, ReadyRule, RestartPolicy
-from ncolony.core.states import Exited, Instance, Ready, Running, Waiting
+from ncolony.core.states import Backoff, Exited, Instance, Ready, Running, Waiting
 from ncolony.runtime.dependencies import PATIENCE, STEADY, Dependencies
 from ncolony.testing import Act
 from tests.runtime.conftest import QUICK, Stage, program
@@ -337,6 +337,37 @@ def test_lost_between_the_opening_of_the_gate_and_the_start_it_is_lost(stage):
     stage.loop.advance(1)
     assert stage.states == {("db", 1): "backoff", ("web", 1): "waiting"}
     assert stage.births("web") == 1
+
+
+def test_lost_while_it_comes_to_life_and_is_described_anew_it_is_lost(stage):
+    """Its file is gone for a moment meanwhile: that is no reason to forget what it was started without."""
+    stage.spawner.acts[("web",)] = Act(told_after=9.0)
+    stage.apply(program("db", restart=ONCE), needing(db="ready"))
+    stage.loop.advance(STEADY)
+    assert stage.state_of("web") == "spawning"
+    stage.ends("db", 0)
+    stage.remove("web")
+    stage.apply(needing(db="ready"))
+    stage.loop.advance(9.0)
+    assert stage.states == {("db", 1): "exited", ("web", 1): "waiting"}
+
+
+def test_a_surplus_process_that_goes_before_another_serves_is_lost(stage):
+    """An earlier supervisor's reload has left it, and it served in the place of the only one that should be there."""
+    kept = {
+        ("db", 1): Kept("db", 1, Instance(Backoff(1e9), "up", 3, 4), 0),
+        ("db", 2): Kept("db", 2, Instance(Running(50, 1.0), "up", 0, 4), 0),
+    }
+    stage.spawner.survivors.add(50)
+    stage.supervisor.remember(kept)
+    stage.apply(program("db", restart=RestartPolicy(min_delay=1e6, max_delay=1e9)))
+    stage.supervisor.described_all()
+    stage.supervisor.let_go_surplus("db")
+    stage.apply(needing(db="ready"))
+    stage.loop.advance(1)
+    assert stage.states == {("db", 1): "backoff", ("db", 2): "running", ("web", 1): "running"}
+    stage.loop.advance(100)
+    assert stage.states == {("db", 1): "backoff", ("web", 1): "waiting"}
 
 
 def test_a_stop_by_an_operator_is_the_last_word(stage):

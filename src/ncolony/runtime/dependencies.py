@@ -10,7 +10,7 @@ from __future__ import annotations
 from ncolony.core import events, needs
 from ncolony.core.program import DONE, IGNORE, READY, RESTART, STARTED, STOP, Need
 from ncolony.core.snapshot import view
-from ncolony.core.states import Outdated, Running, Spawning, Starting
+from ncolony.core.states import Outdated, Running, Spawning, Starting, Stopped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,6 +109,8 @@ class Dependencies:
             if event.slot.program in self._needs:
                 self._note(event, seen)
             self._see(seen)
+            if isinstance(event.after.state, Stopped):  # not before: what is removed may come back while it hangs
+                self._began.pop((event.slot.program, event.slot.number), None)
         elif isinstance(event, events.InstanceTakenOver):
             if event.slot.program in self._needs:
                 self._taken_over[event.slot.program, event.slot.number] = None
@@ -133,9 +135,7 @@ class Dependencies:
         name = event.name
         for need in self._needs.pop(name, ()):
             self._needed_by[need.program].pop(name, None)
-        if event.program is None:
-            self._began = {slot: losses for slot, losses in self._began.items() if slot[0] != name}
-        elif event.program.needs:
+        if event.program is not None and event.program.needs:
             self._needs[name] = event.program.needs
             new = [need for need in event.program.needs if (need.program, need.condition) not in self._conditions]
             for need in new:  # all of them before the first look, which may be about this very program
@@ -201,7 +201,9 @@ class Dependencies:
                 known.good.add(seen.number)
             else:
                 known.good.discard(seen.number)
-            lost = was and wanted and seen.number not in known.good
+            # One that is not wanted any more may have served in the place of another, as a surplus instance.
+            missed = wanted or (program is not None and known.holds and len(known.good) < program.instances)
+            lost = was and missed and seen.number not in known.good
             self._follow(seen.program, known, lost=lost and not self._is_made_up_for(seen.program, known))
             if program is not None and wanted and seen.number not in known.good:
                 self._tell_of_last_end(seen, program, condition)
