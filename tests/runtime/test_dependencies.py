@@ -370,6 +370,15 @@ def test_a_surplus_process_that_goes_before_another_serves_is_lost(stage):
     assert stage.states == {("db", 1): "backoff", ("web", 1): "waiting"}
 
 
+def test_described_anew_with_a_need_that_holds_it_starts_as_it_is_now(stage):
+    """It waited for another one; no process of the description before is started only to be replaced."""
+    stage.apply(program("db"), needing(nobody="ready"))
+    stage.loop.advance(1)
+    stage.apply(program("web", args=("new",), needs=(Need("db", "ready"),)))
+    assert stage.state_of("web") == "running"
+    assert (stage.births("web"), stage.births("new")) == (0, 1)
+
+
 def test_a_stop_by_an_operator_is_the_last_word(stage):
     """The return of what it needed is no reason to start what somebody stopped."""
     stage.apply(program("db"), needing(db="ready restart"))

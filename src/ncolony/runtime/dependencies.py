@@ -62,6 +62,8 @@ class Dependencies:
         self._timers: dict[str, Timer] = {}
         self._said: set[object] = set()
         """Cycles, and pairs of a program and one that there is not."""
+        self._describing = ""
+        """The program that the supervisor is just describing anew."""
         self._later: dict[Callable[[], None], Timer] = {}
         """What is going to be looked at once."""
         supervisor.guard(self)
@@ -142,8 +144,10 @@ class Dependencies:
                 self._conditions[need.program, need.condition] = Condition()
             for need in event.program.needs:
                 self._needed_by.setdefault(need.program, {})[name] = None
+            self._describing = name
             for need in new:
                 self._look(need.program)
+            self._describing = ""
         self._look(name)
         self._look_for_cycles(name)
         if self._supervisor.all_described and name in self._needs:
@@ -258,7 +262,7 @@ class Dependencies:
         programs = self._supervisor.programs
         concerned = [one for one in self._needed_by.get(name, ()) if one in programs]
         for dependent in sorted(concerned, key=lambda one: programs[one].priority):
-            if came:
+            if came and dependent != self._describing:  # that has the old description still; it is looked at later
                 self._supervisor.reconsider(dependent)
             for seen in self._supervisor.snapshot(dependent):
                 self._judge(seen)
