@@ -230,6 +230,8 @@ class Machine:
     def _bear(self, parent: Process, kind: str) -> None:
         if not parent.alive or self.friendly:
             return
+        if kind == "leaves" and not self.is_noted(parent):
+            kind = "stays"  # should both be killed now, it would be taken for the first: see docs/simulation.md
         child = self.fork(parent.slot, "" if kind == "lost" else parent.mark)
         if child is None:
             return
