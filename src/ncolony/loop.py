@@ -6,9 +6,10 @@ read whenever something in it is ready, so a host adds that one descriptor and o
 
 from __future__ import annotations
 
-from heapq import heapify, heappop, heappush
 from select import EPOLLIN, EPOLLOUT, epoll
 from time import monotonic
+
+from ncolony.core.bare import heapify, heappop, heappush
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ reading is done in :meth:`Connection.work`, which the server calls turn by turn,
 from __future__ import annotations
 
 import os
-from collections import deque
 
 from ncolony.control.calls import Call
 from ncolony.control.messages import Failure, IdentifiedFailure, Lines, failed, request
 from ncolony.control.protocol import FAILED
+from ncolony.core.bare import deque
 from ncolony.posix.doorway import is_hung_up
 
 TYPE_CHECKING = False

@@ -6,13 +6,13 @@ and passed over.
 
 from __future__ import annotations
 
-from collections import deque
 from time import time
 
 from ncolony.control.calls import a_part
 from ncolony.control.messages import done, encode
 from ncolony.control.status import targets_of
 from ncolony.control.targets import Filter, numbers
+from ncolony.core.bare import deque
 from ncolony.posix.lines import Lines
 from ncolony.posix.pump import RECENT, last_lines
 from ncolony.posix.targets import timestamp

@@ -5,9 +5,8 @@ Knows nothing of what verbs do. What stands in docs/control.md under *Lines*, *R
 
 from __future__ import annotations
 
-import json
-
 from ncolony.control.protocol import PROTOCOL, USAGE
+from ncolony.core.jsontext import writer
 from ncolony.core.parse import MAX_BYTES, NotAnObject, parse, shown
 from ncolony.core.record import record
 
@@ -16,7 +15,7 @@ MAX_ID = 1000
 MAX_WAIT = 86400.0
 DEFAULT_WAIT = 60.0
 
-_ENCODER = json.JSONEncoder(separators=(",", ":"))  # json.dumps would make one each time
+_write = writer()
 
 
 class Failure(Exception):
@@ -92,7 +91,7 @@ class IdentifiedFailure(Failure):
 
 def encode(value: object) -> str:
     """Return ``value`` as JSON in one line of ASCII, whatever is in its texts."""
-    return _ENCODER.encode(value)
+    return _write(value)
 
 
 def part(identity: str, fields: str) -> bytes:

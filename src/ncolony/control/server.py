@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import resource
-from collections import deque
 
 from ncolony.control.calls import Call
 from ncolony.control.connection import Connection
 from ncolony.control.messages import Failure, failed, hello
 from ncolony.control.protocol import FORBIDDEN, REFUSED, USAGE
 from ncolony.control.verbs import VERBS
+from ncolony.core.bare import deque
 from ncolony.core.errors import NColonyError
 from ncolony.core.keyspec import Mismatch, fields
 from ncolony.core.names import nearest

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
+from ncolony.core.jsontext import writer
 from ncolony.core.keys import KEYS
 from ncolony.core.keyspec import Key, Mismatch, Mismatches, did_you_mean
 from ncolony.core.names import check_name, nearest
@@ -14,6 +13,7 @@ from ncolony.core.record import record, replace
 MAX_COUNTED = 1000  # restarts whose moments are remembered for an instance
 MAX_LOOKED_AT = 200  # keys of the author's own that are compared with ours: each takes a quarter of a millisecond
 
+_canonical = writer(sort_keys=True)
 _BY_NAME = {key.name: key for key in KEYS}
 _INNER = {key.name: {inner.name: inner for inner in key.inner} for key in KEYS if key.inner}
 
@@ -37,7 +37,7 @@ def check(name: str, text: str, value: dict[str, object], defaults: Defaults) ->
     warnings = tuple(_near_misses(extras))
     if problems:
         return Checked(None, tuple(problems), warnings)
-    canonical = json.dumps(extras, sort_keys=True, separators=(",", ":")) if extras else "{}"
+    canonical = _canonical(extras) if extras else "{}"
     program = Program(name=name, extras=canonical, text=text, **fields)  # type: ignore[arg-type]
     return Checked(program, (), warnings)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from json.encoder import encode_basestring, encode_basestring_ascii
+from ncolony.core.names import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,11 +15,6 @@ def json_lines(when: str, program: str, instance: int, stream: str, run: int, li
     Bytes that are not UTF-8 become ``\xff`` in the text of the line; what a terminal might obey is escaped.
     """
     head = (
-        f'{{"time":"{when}","program":{_quoted(program)},"instance":{instance},"stream":"{stream}","run":{run},"line":'
+        f'{{"time":"{when}","program":{quoted(program)},"instance":{instance},"stream":"{stream}","run":{run},"line":'
     )
-    return "".join(f"{head}{_quoted(line.decode('utf-8', 'backslashreplace'))}}}\n" for line in lines)
-
-
-def _quoted(text: str) -> str:
-    quoted: str = encode_basestring(text) if text.isprintable() else encode_basestring_ascii(text)
-    return quoted
+    return "".join(f"{head}{quoted(line.decode('utf-8', 'backslashreplace'))}}}\n" for line in lines)

@@ -7,8 +7,8 @@ reason, and never half believed.
 from __future__ import annotations
 
 from binascii import crc32
-from json.encoder import encode_basestring
 
+from ncolony.core.jsontext import encode_basestring
 from ncolony.core.names import check_name
 from ncolony.core.plan import restarting_fields
 from ncolony.core.program import Program

@@ -13,9 +13,8 @@ Three rules keep it small:
 
 from __future__ import annotations
 
-from signal import SIGKILL
-
 from ncolony.core import restarts
+from ncolony.core.bare import SIGKILL
 from ncolony.core.errors import ImpossibleInput
 from ncolony.core.moves import (
     Moment,

@@ -16,8 +16,6 @@ file system knows is checked by posix/logfiles.py.
 
 from __future__ import annotations
 
-from re import compile as pattern
-
 from ncolony.core.keyspec import Key, Mismatch, Mismatches, fields
 from ncolony.core.logspec import (
     BLOCK,
@@ -68,15 +66,21 @@ def _a_path(value: object) -> str:
     path = a_full_text(value)
     if not path.startswith("/") or path.endswith(("/", "/.", "/..")):
         raise Mismatch
-    if set(pattern(r"\{[^/{}]*\}").findall(path)) - {NAME_FIELD, INSTANCE_FIELD, STREAM_FIELD}:
-        raise Mismatch("a path in which {name}, {instance} and {stream} are all that stands in braces")
+    for text in path.split("{")[1:]:
+        field, brace, _ = text.partition("}")
+        if brace and "/" not in field and f"{{{field}}}" not in {NAME_FIELD, INSTANCE_FIELD, STREAM_FIELD}:
+            raise Mismatch("a path in which {name}, {instance} and {stream} are all that stands in braces")
     return path
 
 
 def _an_address(value: object) -> str:
     address = a_full_text(value)
+    if address.startswith("/"):
+        return address
+    from re import compile as pattern  # a rare and costly import
+
     udp = pattern(r"udp:(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[[0-9a-fA-F:.]+\]):([0-9]{1,5})").fullmatch(address)
-    if not address.startswith("/") and (udp is None or not 0 < int(udp[1]) <= MAX_PORT):
+    if udp is None or not 0 < int(udp[1]) <= MAX_PORT:
         raise Mismatch
     return address
 
@@ -188,7 +192,7 @@ def _settled(target: Target, value: dict[str, object], at: str, found: list[Mism
     if given:
         wanted = f"no rotation for {shown(target.path)}, which cannot be renamed; leave out {', '.join(given)}"
         found.append(Mismatch(wanted, f"{at}.{given[0]}", shown(value[given[0]])))
-    descriptor = pattern(r"/dev/(?:fd/)?|/proc/self/fd/").sub("", target.path)
+    descriptor = target.path.removeprefix("/proc/self/fd/").removeprefix("/dev/").removeprefix("fd/")
     name = {"1": "stdout", "2": "stderr"}.get(descriptor, descriptor)
     if name in _STREAMS:
         return ConsoleLog(PLAIN if target.format == RAW else target.format, name)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from re import compile as pattern
-
+from ncolony.core.jsontext import read, write
 from ncolony.core.record import record
 
 PREFIX, JSON, PLAIN, RAW = "prefix", "json", "plain", "raw"
@@ -85,7 +83,7 @@ def to_text(log: LogSpec) -> str:
     """Return what :func:`from_text` makes a log of again; empty for the usual one."""
     if log == LogSpec():
         return ""
-    return json.dumps([[_plain(target) for target in stream] for stream in (log.stdout, log.stderr)])
+    return write([[_plain(target) for target in stream] for stream in (log.stdout, log.stderr)])
 
 
 def _plain(target: Target) -> list[object]:
@@ -96,7 +94,10 @@ def _plain(target: Target) -> list[object]:
 def from_text(text: str) -> LogSpec:
     """Return the log of a text that this version has made; for any other one the usual log."""
     try:
-        stdout, stderr = (tuple(_KINDS[kind](*values) for kind, *values in stream) for stream in json.loads(text))
+        both = read(text)
+        if not isinstance(both, list):
+            return LogSpec()
+        stdout, stderr = (tuple(_KINDS[kind](*values) for kind, *values in stream) for stream in both)
     except (ValueError, TypeError, KeyError):
         return LogSpec()
     return LogSpec(stdout, stderr)
@@ -105,10 +106,16 @@ def from_text(text: str) -> LogSpec:
 def path_of(log: FileLog, name: str, instance: int, stream: str) -> str:
     """Return the path of the file of one stream of one instance."""
     values = {NAME_FIELD: name, INSTANCE_FIELD: str(instance), STREAM_FIELD: stream}
-    return pattern(r"\{(?:name|instance|stream)\}").sub(lambda found: values[found[0]], log.path)
+    first, *others = log.path.split("{")
+    made = first
+    for text in others:  # each once from the left, so that what is filled in is not looked at again
+        field, brace, rest = f"{{{text}".partition("}")
+        made += values[field + brace] + rest if field + brace in values else f"{{{text}"
+    return made
 
 
 def is_device(path: str) -> bool:
     """Tell whether a path names no file that could be renamed, whatever is there: a device, an open descriptor."""
-    plain = pattern("/+(?:[.]/+)*").sub("/", path)
+    first, *folders = path.split("/")
+    plain = "/".join((first, *(folder for folder in folders[:-1] if folder not in {"", "."}), *folders[-1:]))
     return plain.startswith(("/dev/", "/proc/")) and not plain.startswith("/dev/shm/")  # noqa: S108 - as data

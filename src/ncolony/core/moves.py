@@ -5,9 +5,8 @@ A move takes the :class:`Moment` of a cell and returns the step. Which moves fol
 
 from __future__ import annotations
 
-from signal import SIGCONT
-
 from ncolony.core import restarts
+from ncolony.core.bare import SIGCONT
 from ncolony.core.record import record, replace
 from ncolony.core.states import (
     UP,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
+from ncolony.core.jsontext import encode_basestring, encode_basestring_ascii
 from ncolony.core.parse import Problem, shown
 
 MAX_NAME_BYTES = 200  # leaves room under the 255 of file systems for what is appended to a name
@@ -13,7 +12,8 @@ IGNORED_ENDINGS = (".new", "~", ".tmp")
 
 def quoted(text: str) -> str:
     """Return ``text`` in quotes, fit for one line of a terminal."""
-    return json.dumps(text, ensure_ascii=not text.isprintable())
+    made: str = encode_basestring(text) if text.isprintable() else encode_basestring_ascii(text)
+    return made
 
 
 def is_ignored(file_name: str) -> bool:

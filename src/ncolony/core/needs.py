@@ -6,9 +6,8 @@ edges that close one were not there.
 
 from __future__ import annotations
 
-from heapq import heapify, heappop, heappush
-
 from ncolony.core import outcome
+from ncolony.core.bare import heapify, heappop, heappush
 from ncolony.core.names import nearest
 from ncolony.core.parse import Problem, shown
 from ncolony.core.program import DONE, PERMANENT

@@ -5,8 +5,7 @@ A status is a number: an exit code (0 to 255), or the negative of the signal tha
 
 from __future__ import annotations
 
-from signal import Signals
-
+from ncolony.core.bare import SIGNAL_NAMES
 from ncolony.core.record import record
 
 SIGNAL_EXIT_BASE = 128
@@ -41,10 +40,7 @@ UNSEEN = Death()
 
 def signal_name(number: int) -> str:
     """Return the name of a signal, ``SIGTERM`` for 15; a number without a name is spelled out."""
-    try:
-        return Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+    return SIGNAL_NAMES.get(number, f"signal {number}")
 
 
 def exit_code(status: int) -> int:

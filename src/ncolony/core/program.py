@@ -5,8 +5,7 @@ Knows nothing of where the description came from, nor of any live process.
 
 from __future__ import annotations
 
-from signal import SIGTERM
-
+from ncolony.core.bare import SIGTERM
 from ncolony.core.limits import NO_LIMITS, Limits
 from ncolony.core.logspec import LogSpec
 from ncolony.core.record import record

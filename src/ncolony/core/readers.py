@@ -6,9 +6,7 @@ use. It looks at nothing else, so keys can be checked one by one and all problem
 
 from __future__ import annotations
 
-from re import compile as pattern
-from signal import Signals
-
+from ncolony.core.bare import SIGNALS
 from ncolony.core.keyspec import Mismatch, did_you_mean, each, inside
 from ncolony.core.parse import shown
 
@@ -128,9 +126,18 @@ def a_flag(value: object) -> bool:
 
 def a_umask(value: object) -> int:
     """Read a mask as people write it: the octal digits in a string."""
-    if not isinstance(value, str) or not pattern("(0o?)?[0-7]{1,3}").fullmatch(value):
+    return octal(value, 1, 3)
+
+
+def octal(value: object, least: int, most: int) -> int:
+    """Read a string of so many octal digits, with "0" or "0o" before them or not."""
+    if not isinstance(value, str):
         raise Mismatch
-    return int(value.removeprefix("0o"), 8)
+    for prefix in ("", "0", "0o"):
+        digits = value[len(prefix) :]
+        if value.startswith(prefix) and least <= len(digits) <= most and not digits.strip("01234567"):
+            return int(digits, 8)
+    raise Mismatch
 
 
 MAX_SECONDS = 100 * 365 * 86400.0
@@ -141,11 +148,7 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 def a_duration(value: object) -> float:
     """Read a time: seconds, or a string of numbers with units, ``1m30s``."""
     if isinstance(value, str):
-        # The search takes the square of the length for a run of digits.
-        parts = pattern(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)").findall(value[:MAX_DURATION_LENGTH])
-        if not parts or "".join(number + unit for number, unit in parts) != value:
-            raise Mismatch
-        seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+        seconds = _seconds(value)
     elif isinstance(value, bool) or not isinstance(value, int | float):
         raise Mismatch
     else:
@@ -153,6 +156,30 @@ def a_duration(value: object) -> float:
     if not 0 <= seconds <= MAX_SECONDS:
         raise Mismatch
     return seconds
+
+
+def _seconds(text: str) -> float:
+    if not 0 < len(text) <= MAX_DURATION_LENGTH:
+        raise Mismatch
+    seconds = 0.0
+    while text:
+        number, text = decimal(text)
+        unit = next((unit for unit in _UNITS if text.startswith(unit)), None)  # milliseconds come before minutes
+        if unit is None:
+            raise Mismatch
+        seconds += float(number) * _UNITS[unit]
+        text = text[len(unit) :]
+    return seconds
+
+
+def decimal(text: str) -> tuple[str, str]:
+    """Return the number that a text begins with, with digits on both sides of its point if it has one, and the rest."""
+    rest = text.lstrip("0123456789.")
+    number = text[: len(text) - len(rest)]
+    whole, point, fraction = number.partition(".")
+    if not whole or (point and not fraction) or "." in fraction:
+        raise Mismatch
+    return number, rest
 
 
 def some_time(value: object) -> float:
@@ -166,28 +193,30 @@ def some_time(value: object) -> float:
 _SIZES = {"": 1, "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
           "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}  # fmt: skip
 MAX_SIZE = 2**60
+MAX_WHOLE, MAX_FRACTION = 18, 6  # digits
 
 
 def a_size(value: object) -> int:
     """Read a number of bytes: a whole number, or a string with a unit, ``10MB`` or ``1GiB``."""
     if not isinstance(value, str):
         return a_count(value, 0, MAX_SIZE)
-    parts = pattern(r"([0-9]{1,18}(?:\.[0-9]{1,6})?) ?([kKMGT]i?B|B|)").fullmatch(value)
-    if parts is None or parts[2] not in _SIZES:
+    number, unit = decimal(value)
+    whole, point, fraction = number.partition(".")
+    factor = _SIZES.get(unit.removeprefix(" "))
+    if factor is None or len(whole) > MAX_WHOLE or len(fraction) > MAX_FRACTION:
         raise Mismatch
-    number = float(parts[1]) * _SIZES[parts[2]] if "." in parts[1] else int(parts[1]) * _SIZES[parts[2]]
-    return a_count(int(number), 0, MAX_SIZE)
+    return a_count(int(float(number) * factor if point else int(number) * factor), 0, MAX_SIZE)
 
 
 def a_signal(value: object) -> int:
     """Read a signal: its number, or its name with or without SIG."""
     if isinstance(value, str):
         name = value.upper() if value.upper().startswith("SIG") else f"SIG{value.upper()}"
-        if name not in Signals.__members__:
-            raise Mismatch(hint=did_you_mean(name, list(Signals.__members__), 1))
-        return int(Signals[name])
+        if name not in SIGNALS:
+            raise Mismatch(hint=did_you_mean(name, list(SIGNALS), 1))
+        return SIGNALS[name]
     number = a_count(value, 1)
-    if number not in set(Signals):
+    if number not in SIGNALS.values():
         raise Mismatch
     return number
 

@@ -23,6 +23,9 @@ else:
         return lambda function: function
 
 
+FEW = 20  # records of a class that are made before it is worth to compile how
+
+
 class FrozenRecordError(AttributeError):
     """Someone tried to change a record; make another with :func:`replace`."""
 
@@ -36,20 +39,34 @@ def record(cls: type[T]) -> type[T]:
     """
     names = tuple(cls.__dict__.get("__annotations__", None) or getattr(cls, "__annotations__", {}))
     defaults = {name: cls.__dict__[name] for name in names if name in cls.__dict__}
+    if not all(name in defaults for name in names[len(names) - len(defaults) :]):
+        raise TypeError(f"a field of {cls.__qualname__} without a default follows one with a default")
     body = {key: value for key, value in vars(cls).items() if key not in {*names, "__dict__", "__weakref__"}}
     body.update(__slots__=names, _fields=names, _defaults=defaults, __match_args__=names, __qualname__=cls.__qualname__)
     body.setdefault("__repr__", _repr)
     body.update(__eq__=_equal, __hash__=_hash, __setattr__=_frozen, __delattr__=_frozen, __reduce__=_reduce)
-    body["__init__"] = _first_init
+    body.update(__init__=_first_init, _made=0)
     made: type[T] = type(cls.__name__, cls.__bases__, body)
     return made
 
 
 def _first_init(self: object, *args: object, **fields: object) -> None:
-    """Compile the real ``__init__`` when the first record of a class is made: most commands never make most records."""
+    """Fill one of the first records of a class, slowly; with the next one the real ``__init__`` is compiled.
+
+    Compiling takes as long as filling forty: of most classes there are never that many, least of all before the first
+    program runs. What cannot be right is left to the real one to complain of.
+    """
     cls = type(self)
-    cls.__init__ = _initialiser(cls.__qualname__, cls._fields, cls._defaults)  # type: ignore[attr-defined, assignment]
-    cls.__init__(self, *args, **fields)
+    names: tuple[str, ...] = cls._fields  # type: ignore[attr-defined]
+    given = {**dict(zip(names, args, strict=False)), **fields}
+    values: dict[str, object] = {**cls._defaults, **given}  # type: ignore[attr-defined]
+    cls._made += 1  # type: ignore[attr-defined]
+    if cls._made <= FEW and len(given) == len(args) + len(fields) and values.keys() == set(names):  # type: ignore[attr-defined]
+        for name in names:
+            object.__setattr__(self, name, values[name])
+    else:
+        cls.__init__ = _initialiser(cls.__qualname__, names, cls._defaults)  # type: ignore[attr-defined, assignment]
+        cls.__init__(self, *args, **fields)
 
 
 def replace(old: T, **changes: object) -> T:

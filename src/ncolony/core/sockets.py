@@ -10,15 +10,14 @@ an address is free, is found out by posix/listeners.py.
 
 from __future__ import annotations
 
-from re import compile as pattern
-
 from ncolony.core.keyspec import Key, Mismatch, Mismatches, fields
 from ncolony.core.parse import shown
-from ncolony.core.readers import Within, a_flag, a_full_text
+from ncolony.core.readers import Within, a_flag, a_full_text, octal
 from ncolony.core.record import record
 
 TCP, TCP6, UDP, UDP6, UNIX = "tcp", "tcp6", "udp", "udp6", "unix"
 MAX_SOCKETS = 64
+MAX_NAME = 255
 MAX_PORT = 65535
 MAX_PATH = 107  # bytes that the system has room for
 DEFAULT_MODE = 0o666
@@ -64,7 +63,7 @@ def _an_address(value: object) -> tuple[str, str, int]:
     if kind == UNIX:
         return UNIX, _a_path(rest), 0
     host, _, port = rest.rpartition(":")
-    if not pattern("[0-9]{1,5}").fullmatch(port) or not 0 < int(port) <= MAX_PORT:
+    if not is_port(port):
         raise Mismatch
     if kind in (TCP, UDP):
         return kind, an_ipv4_host(host), int(port)
@@ -86,9 +85,17 @@ def _a_path(path: str) -> str:
 def an_ipv4_host(host: str) -> str:
     """Read an IPv4 address. Raises Mismatch."""
     parts = host.split(".")
-    if len(parts) != 4 or not all(pattern("0|[1-9][0-9]{0,2}").fullmatch(part) and int(part) < 256 for part in parts):  # noqa: PLR2004
+    if len(parts) != 4 or not all(part in _BYTES for part in parts):  # noqa: PLR2004
         raise Mismatch
     return host
+
+
+_BYTES = frozenset(map(str, range(256)))
+
+
+def is_port(text: str) -> bool:
+    """Tell whether a text is the number of a port."""
+    return len(text) <= len(str(MAX_PORT)) and text.isascii() and text.isdigit() and 0 < int(text) <= MAX_PORT
 
 
 def an_ipv6_host(host: str) -> str:
@@ -104,9 +111,7 @@ def an_ipv6_host(host: str) -> str:
 
 
 def _a_mode(value: object) -> int:
-    if not isinstance(value, str) or not pattern("(0o?)?[0-7]{3}").fullmatch(value):
-        raise Mismatch
-    return int(value.removeprefix("0o"), 8)
+    return octal(value, 3, 3)
 
 
 def _an_owner(value: object) -> str:
@@ -161,7 +166,7 @@ def sockets(value: object) -> tuple[Socket, ...]:
 
 def _socket(name: str, value: object, found: list[Mismatch]) -> Socket | None:
     at = f"[{shown(name)}]"
-    if not pattern("[!-9;-~]{1,255}").fullmatch(name):
+    if not 0 < len(name) <= MAX_NAME or not all("!" <= sign <= "~" and sign != ":" for sign in name):
         found.append(Mismatch(_NAME, "", shown(name)))
     if isinstance(value, str):
         value = {"address": value}

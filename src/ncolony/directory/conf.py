@@ -7,7 +7,6 @@ off in the middle is most likely still being written; it is given time to be fin
 from __future__ import annotations
 
 import os
-from re import compile as pattern
 from time import time
 
 from ncolony.core.check import check
@@ -28,10 +27,14 @@ SURE = 2.0  # seconds after which a file's times tell every change; before, a se
 
 def _glimpsed(data: bytes) -> int:
     """Return the priority that stands in a text, wherever that is."""
-    if b'"priority"' not in data:
-        return PRIORITY
-    found = pattern(rb'"priority"\s*:\s*(-?[0-9]{1,7})').search(data)
-    return PRIORITY if found is None else int(found[1])
+    for text in data.split(b'"priority"')[1:]:
+        colon, number = text.lstrip()[:1], text.lstrip()[1:].split(b",")[0].split(b"}")[0]
+        try:
+            if colon == b":":
+                return int(number)
+        except ValueError:
+            pass  # it is no number, or too long for one
+    return PRIORITY
 
 
 class Conf:

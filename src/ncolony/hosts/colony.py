@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from signal import SIGKILL
 
 from ncolony import __version__
+from ncolony.core.bare import SIGKILL
 from ncolony.core.record import record
 from ncolony.core.words import Narrator
 from ncolony.directory.door import Door, Places

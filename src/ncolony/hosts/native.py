@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 
+from ncolony.core.bare import signal
+from ncolony.core.outcome import signal_name
 from ncolony.hosts.colony import Colony, Hosting
 from ncolony.hosts.upgrade import HEARD
 from ncolony.loop import Loop
@@ -101,10 +102,10 @@ class Host:
                 if not self._stopping:
                     self._colony.upgrade()
             elif self._stopping:
-                self._console.say(f"{signal.Signals(number).name} once more: killing what has not stopped yet")
+                self._console.say(f"{signal_name(number)} once more: killing what has not stopped yet")
                 self._colony.hurry()
             else:
-                self._stop(signal.Signals(number).name)
+                self._stop(signal_name(number))
 
     def _stop(self, why: str) -> None:
         if not self._stopping:

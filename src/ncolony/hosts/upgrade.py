@@ -8,9 +8,9 @@ understands what is kept: one that does not is never switched to.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 
+from ncolony.core.bare import signal
 from ncolony.core.errors import ConfigError
 from ncolony.posix import records
 from ncolony.posix.state import default_state

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 
+from ncolony.core.bare import signal
 from ncolony.core.outcome import UNSEEN
 from ncolony.core.program import PROCESS
 from ncolony.core.states import Ended

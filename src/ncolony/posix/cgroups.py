@@ -9,8 +9,8 @@ why.
 from __future__ import annotations
 
 import os
-from functools import partial
 
+from ncolony.core.bare import partial
 from ncolony.core.events import InstanceChanged
 from ncolony.core.states import Exited, Fatal, Stopped
 from ncolony.posix.hierarchy import NoCgroups, name_of, open_to_write, read, write

@@ -12,11 +12,11 @@ Where both streams go to one file and nowhere else, the process gets one pipe fo
 
 from __future__ import annotations
 
-import json
 import os
-from functools import partial
 
+from ncolony.core.bare import partial
 from ncolony.core.events import Slot
+from ncolony.core.jsontext import read, write
 from ncolony.core.logspec import ConsoleLog, LogSpec, from_text, to_text
 from ncolony.posix.keeping import PIPES
 from ncolony.posix.pipes import STREAMS, Stream, pipes_of, reopened
@@ -253,7 +253,7 @@ class PipeChannels:
         if path is not None and rests:
             try:
                 with open(path, "w", encoding="ascii") as file:
-                    json.dump(rests, file)
+                    file.write(write(rests))
             except OSError:
                 pass  # a full disk: the beginning of a line is lost, and nothing else can be done
 
@@ -322,8 +322,10 @@ def _load(path: str | None) -> dict[str, Rests]:
     if path is None:
         return {}
     try:
-        found = json.loads(read_plain(path))
+        found = read(read_plain(path).decode())
         os.unlink(path)
+        if not isinstance(found, dict):
+            return {}
         return {
             slot: {stream: {log: _text(rest) for log, rest in logs.items()} for stream, logs in streams.items()}
             for slot, streams in found.items()

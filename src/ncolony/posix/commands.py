@@ -8,8 +8,8 @@ takes too long or the program is stopped; and there is no other one before that 
 from __future__ import annotations
 
 import os
-from signal import SIGKILL
 
+from ncolony.core.bare import SIGKILL
 from ncolony.core.launch import Launch
 from ncolony.core.notices import in_line
 from ncolony.core.outcome import in_words

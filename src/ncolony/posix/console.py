@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import select
 import stat
-from collections import deque
+
+from ncolony.core.bare import deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

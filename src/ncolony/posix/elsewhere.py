@@ -8,7 +8,8 @@ threads, which a busy machine takes its time for; that is why small colonies do 
 from __future__ import annotations
 
 import _thread
-import signal
+
+from ncolony.core.bare import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ when SIGCHLD comes.
 from __future__ import annotations
 
 import os
-import signal
 from resource import RUSAGE_SELF, getrusage
 
+from ncolony.core.bare import signal
 from ncolony.core.outcome import UNSEEN, Death, Usage
 from ncolony.posix.processes import start_time
 

@@ -7,7 +7,8 @@ The kernel makes the process there (CLONE_INTO_CGROUP), so there is no moment at
 from __future__ import annotations
 
 import os
-import signal
+
+from ncolony.core.bare import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

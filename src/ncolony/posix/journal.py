@@ -7,11 +7,12 @@ the past are known. A line that a crash or a full disk has cut short is passed o
 
 from __future__ import annotations
 
-import json
 import os
 from time import time
 
 from ncolony.core.chronicle import entry_of
+from ncolony.core.jsontext import read as read_json
+from ncolony.core.jsontext import writer
 from ncolony.posix.pump import last_lines
 
 TYPE_CHECKING = False
@@ -31,7 +32,7 @@ LAST_BYTES = 4096
 MAX_LINE = 500  # characters of one of the last lines
 PIECE = 65536  # bytes that are looked at in one go
 HELD = 256  # entries that wait for the end of the turn
-_ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
+_ENCODE = writer()
 
 
 class Journal:
@@ -184,8 +185,9 @@ def _entry(line: bytes, name: str | None) -> Entry | None:
     if name is not None and f'"p":{_ENCODE(name)},'.encode("ascii") not in line:
         return None
     try:
-        entry = json.loads(line)
+        entry = read_json(line.decode())
     except (ValueError, RecursionError):
         return None
-    sound = isinstance(entry, dict) and isinstance(entry.get("k"), str) and name in {None, entry.get("p")}
-    return entry if sound else None
+    if isinstance(entry, dict) and isinstance(entry.get("k"), str) and name in {None, entry.get("p")}:
+        return entry
+    return None

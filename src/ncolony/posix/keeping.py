@@ -7,9 +7,9 @@ anew. Nothing here waits for a keeper, but for :meth:`Keeping.recall`, which com
 from __future__ import annotations
 
 import os
-import signal
 import sys
 
+from ncolony.core.bare import signal
 from ncolony.posix.handing import PACKAGE_ROOT
 from ncolony.posix.keeper import ALL, DROP, END, GIVE, KEEP, MAX_SIZE, UNLABELLED, close_all, receive, send
 from ncolony.posix.link import DOOR, Link, at_door, knock

@@ -7,9 +7,9 @@ start time; a signal goes through a pidfd that was opened before the two were co
 from __future__ import annotations
 
 import os
-import signal
 import stat
 
+from ncolony.core.bare import signal
 from ncolony.core.record import record
 from ncolony.posix.processes import mark_in
 
@@ -179,11 +179,11 @@ def why_no_subreaper() -> str:
     if os.getpid() == 1:
         return ""
     try:
-        import ctypes
+        from ncolony.posix.libc import function
     except ImportError:
         return "this Python is without ctypes"
     try:
-        done = ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    except (OSError, AttributeError) as error:
-        return str(error)
-    return "" if done == 0 else os.strerror(ctypes.get_errno())
+        function("prctl")(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 
+from ncolony.core.bare import deque
 from ncolony.posix.keeper import HELLO, close_all, receive, send
 
 TYPE_CHECKING = False

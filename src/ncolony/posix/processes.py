@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 from time import CLOCK_BOOTTIME, clock_gettime, sleep
+
+from ncolony.core.bare import partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

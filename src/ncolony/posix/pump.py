@@ -7,8 +7,9 @@ pipe is not read: it fills, and the program waits; it costs nothing.
 from __future__ import annotations
 
 import os
-from collections import deque
 from fcntl import F_SETPIPE_SZ, fcntl
+
+from ncolony.core.bare import deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,12 +7,13 @@ as after. The file need not survive the machine: after a boot no process of it i
 
 from __future__ import annotations
 
-import json
 import os
 from binascii import crc32
 from errno import EINVAL, EOPNOTSUPP
 
 from ncolony.core.events import InstanceChanged, InstanceTakenOver
+from ncolony.core.jsontext import encode_basestring, writer
+from ncolony.core.jsontext import read as read_json
 from ncolony.core.kept import VERSION, Kept, Senseless, from_plain, to_text
 from ncolony.core.states import Spawning, Stopped, pid_of
 from ncolony.posix.plainfile import read_plain
@@ -29,7 +30,7 @@ GROWTH = 16
 SLOW = 0.5  # seconds that a start may take, and its end still counts as its beginning; less than the window of is_run
 SLOT = 1024  # bytes; divides a page, so no slot lies in two
 Key = tuple[str, int]
-_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)  # json.dumps would make one each time
+_write = writer(encode_basestring)
 
 
 class Records:
@@ -250,7 +251,7 @@ def _record(line: bytes) -> Kept | None:
 
 def encode(value: dict[str, object]) -> bytes:
     """Return an object as a line with its checksum."""
-    return seal(_ENCODER.encode(value))
+    return seal(_write(value))
 
 
 def seal(text: str) -> bytes:
@@ -265,7 +266,7 @@ def decode(line: bytes) -> dict[str, object]:
     if checksum != b"%08x" % crc32(text):
         raise Senseless("its checksum is wrong")
     try:
-        value = json.loads(text.decode("utf-8", "surrogatepass"))
+        value = read_json(text.decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError):
         raise Senseless("it is not JSON") from None
     if not isinstance(value, dict):

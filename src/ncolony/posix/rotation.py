@@ -11,10 +11,10 @@ tenth of one. It reads and writes descriptors that it is given, so files may go 
 from __future__ import annotations
 
 import os
-import signal
 import stat
 import sys
-from collections import deque
+
+from ncolony.core.bare import deque, signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

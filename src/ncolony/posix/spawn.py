@@ -9,10 +9,9 @@ program came to life.
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from functools import partial
 
+from ncolony.core.bare import partial, signal
 from ncolony.core.outcome import UNSEEN
 from ncolony.core.program import GROUP, PROCESS
 from ncolony.core.record import replace

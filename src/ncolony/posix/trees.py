@@ -17,9 +17,8 @@ children are looked at, too; what was left behind before that is found by one lo
 from __future__ import annotations
 
 import os
-from collections import deque
-from signal import SIGCONT, SIGKILL, SIGSTOP
 
+from ncolony.core.bare import SIGCONT, SIGKILL, SIGSTOP, deque
 from ncolony.core.launch import CHECK
 from ncolony.core.program import GROUP, PROCESS, TREE
 from ncolony.posix.kin import Families, ancestors, look_at, pipe, send, why_no_subreaper

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import os
 from errno import ECANCELED
-from heapq import heappop, heappush
 from time import localtime, time
 
+from ncolony.core.bare import heappop, heappush
 from ncolony.core.errors import OSFailure
 
 TYPE_CHECKING = False

@@ -1,16 +1,16 @@
 """Notices changes in directories at once, through inotify.
 
-Reached through ctypes, since Python's standard library has no inotify; that is 0.5 MB, and the price of not polling.
-Some file systems change without this kernel's knowledge (network and user-space ones): those are not watched, and the
-door polls them.
+It is the C library's, as Python's standard library has no inotify. Some file systems change without this kernel's
+knowledge (network and user-space ones): those are not watched, and the door polls them.
 """
 
 from __future__ import annotations
 
 import _thread
-import ctypes
 import os
 from sys import byteorder
+
+from ncolony.posix.libc import function
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,12 +40,10 @@ class DirectoryWatch:
     def __init__(self, loop: Loop) -> None:
         """Open inotify. Raises :class:`CannotWatch`."""
         try:
-            self._libc = ctypes.CDLL(None, use_errno=True)
-            self._fd = self._libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
-        except (OSError, AttributeError) as error:
-            raise CannotWatch(str(error)) from None
-        if self._fd < 0:
-            raise CannotWatch(os.strerror(ctypes.get_errno()))
+            self._add, self._remove = function("inotify_add_watch"), function("inotify_rm_watch")
+            self._fd = function("inotify_init1")(os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            raise CannotWatch(error.strerror or str(error)) from None
         self._loop = loop
         self._calls: dict[int, Callable[[frozenset[str] | None], None]] = {}
         loop.watch(self._fd, self._read)
@@ -60,9 +58,10 @@ class DirectoryWatch:
         if blind:
             raise CannotWatch(f"changes on {blind} file systems are not always told")
         flags = INTERESTING | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR
-        number = self._libc.inotify_add_watch(self._fd, os.fsencode(path), flags)
-        if number < 0:
-            raise CannotWatch(os.strerror(ctypes.get_errno()))
+        try:
+            number = self._add(self._fd, os.fsencode(path), flags)
+        except OSError as error:
+            raise CannotWatch(error.strerror or str(error)) from None
         self._calls[number] = call
 
     def close(self) -> None:
@@ -97,8 +96,11 @@ class DirectoryWatch:
     def forget(self, call: Callable[[frozenset[str] | None], None]) -> None:
         """Stop watching the directory that ``call`` was given for."""
         for number in [number for number, known in self._calls.items() if known == call]:
-            self._libc.inotify_rm_watch(self._fd, number)
             del self._calls[number]
+            try:
+                self._remove(self._fd, number)
+            except OSError:
+                pass  # the kernel has forgotten it by itself, with the directory
 
 
 def _events(data: bytes) -> list[tuple[int, int, str]]:

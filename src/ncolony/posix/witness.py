@@ -7,8 +7,8 @@ over are the reaper's children by then, and the reaper writes down their statuse
 from __future__ import annotations
 
 import os
-from collections import deque
 
+from ncolony.core.bare import deque
 from ncolony.core.record import replace
 from ncolony.core.states import Ended
 from ncolony.posix.kept_exits import CORE_FLAG, read_exits

@@ -6,10 +6,10 @@ that is counted and said. Whatever a hook does, no program waits for it.
 
 from __future__ import annotations
 
-from collections import deque
 from fnmatch import fnmatchcase
 
 from ncolony.core import events, hookkeys
+from ncolony.core.bare import deque
 from ncolony.core.outcome import in_words
 from ncolony.core.states import (
     Backoff,

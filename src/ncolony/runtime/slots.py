@@ -6,9 +6,8 @@ produces wait their turn in the inbox, so nothing is ever entered twice.
 
 from __future__ import annotations
 
-from collections import deque
-
 from ncolony.core import events
+from ncolony.core.bare import deque
 from ncolony.core.errors import ImpossibleInput, OSFailure
 from ncolony.core.kept import fingerprint
 from ncolony.core.launch import Launch, Outfit
