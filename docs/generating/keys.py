@@ -70,7 +70,8 @@ def page(_root):
         NOTE,
         "## The file of a program",
         f"`conf/NAME` holds one JSON object of at most {parse.MAX_BYTES} bytes in UTF-8. `NAME` is the program's name:"
-        f" {names.WANTED}. Files whose names begin with `.` or end in"
+        f" {names.WANTED}, and no `:` and number at its end: `web:2` is the second instance of `web`"
+        " ([why](decisions/0017-names-of-instances.md)). Files whose names begin with `.` or end in"
         f" {', '.join(code(ending) for ending in names.IGNORED_ENDINGS)} are ignored, so a writer makes"
         " `NAME.new` and renames it.",
         block("json", _example()),

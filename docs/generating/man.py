@@ -59,9 +59,10 @@ def _conf():
     lines = [
         *_head("ncolony-conf", 5, "the files of a colony's programs"),
         ".SH DESCRIPTION",
-        *_text(f"conf/NAME holds one JSON object. NAME is the program's name: {names.WANTED}. Files whose names begin"
-               f" with . or end in {', '.join(names.IGNORED_ENDINGS)} are ignored; a writer makes NAME.new and renames"
-               " it. Only `args` is required. Any other key is the program's own."),
+        *_text(f"conf/NAME holds one JSON object. NAME is the program's name: {names.WANTED},"
+               " and no ':' and number at its end. Files whose names begin with . or end in"
+               f" {', '.join(names.IGNORED_ENDINGS)} are ignored; a writer makes NAME.new and renames it. Only"
+               " `args` is required. Any other key is the program's own."),
         ".SH KEYS",
     ]  # fmt: skip
     for key in keys.KEYS:

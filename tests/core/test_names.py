@@ -18,7 +18,11 @@ from ncolony.core.names import MAX_NAME_BYTES, check_name, distance, is_ignored,
         "web-1",
         "web_1",
         "web.conf",
-        "web:1",
+        "web:a1",
+        "web:",
+        "web:1.5",
+        "1:web",
+        "2",
         "two words",
         "ümlaut",
         "🚀",
@@ -57,6 +61,18 @@ def test_no_name_is_no_name() -> None:
 def test_a_name_that_would_be_ignored_as_a_file_is_refused_and_says_why(name: str) -> None:
     """Its file would lie in conf/ and never be looked at."""
     assert str(check_name(name)) == f'name: found "{name}", wanted a name that does not end in .new, ~, .tmp'
+
+
+@pytest.mark.parametrize("name", ["web:1", "web:2", "redis:6379", "web:007", "a:b:3", ":2", "web:100001"])
+def test_a_name_that_an_instance_has_is_refused(name: str) -> None:
+    """`web:2` is the second instance of `web`: in pid files, in the log, and to whoever stops it."""
+    words = "a name that does not end in ':' and a number, as a program's instances are called so"
+    assert str(check_name(name)) == f'name: found "{name}", wanted {words}'
+
+
+def test_other_digits_than_ours_make_no_instance() -> None:
+    """No instance is called so, however much it looks like it."""
+    assert check_name("web:٣") is None
 
 
 @pytest.mark.parametrize("name", [".hidden", ".", "..", "web.new", "web~", "web.tmp", ".x.new"])

@@ -7,6 +7,7 @@ from ncolony.core.parse import Problem, shown
 
 MAX_NAME_BYTES = 200  # leaves room under the 255 of file systems for what is appended to a name
 WANTED = f"1 to {MAX_NAME_BYTES} bytes of printable text, no '/' in it, no '.' or '-' before it, no space around it"
+NO_INSTANCE = "a name that does not end in ':' and a number, as a program's instances are called so"
 IGNORED_ENDINGS = (".new", "~", ".tmp")
 
 
@@ -27,6 +28,9 @@ def check_name(name: str) -> Problem | None:
         return Problem("name", "nothing", WANTED)
     if is_ignored(name) and not name.startswith("."):
         return Problem("name", shown(name), "a name that does not end in " + ", ".join(IGNORED_ENDINGS))
+    number = name.rpartition(":")[2]
+    if number != name and number.isascii() and number.isdigit():
+        return Problem("name", shown(name), NO_INSTANCE)
     try:
         size = len(name.encode("utf-8"))
     except UnicodeEncodeError:

@@ -55,7 +55,7 @@ _IPV6 = r"\[[0-9a-fA-F:.]+\]"
 _HOST = f"(?:localhost|{_IPV4}|{_IPV6})"
 _PATH = r"/[^\u0000]*[^/\u0000]"
 _LOG_PATH = rf"^(?![\s\S]*/\.{{0,2}}{_END})(?![\s\S]*\{{(?!(?:name|instance|stream)\}})[^/{{}}]*\}})/[^\u0000]*{_END}"
-PROGRAM_NAME = rf"^(?![\s\S]*(?:\.new|~|\.tmp){_END})[^./\-][^/]*{_END}"
+PROGRAM_NAME = rf"^(?![\s\S]*(?:\.new|~|\.tmp|:[0-9]+){_END})[^./\-][^/]*{_END}"
 _OWNER = rf"^(?:[^:\s\u0000]+(?::[^:\s\u0000]+)?|:[^:\s\u0000]+){_END}"
 # Of Linux, whichever of them this Python knows.
 _SIGNALS = (
