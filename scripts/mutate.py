@@ -1,127 +1,193 @@
 """Are the tests of the core any good? Makes one small mistake after the other, and sees whether a test fails.
 
-usage: python scripts/mutate.py [--budget SECONDS] [MODULE[:FROM]...]    (FROM: the mistake to go on from)
+usage: python scripts/mutate.py [--budget SECONDS] [--jobs N] [--patience SECONDS] [--tests PATH]... [MODULE[:FROM]...]
 
-Needs the project's `dev` extra.
+Needs the `dev` extra. MODULE: of the core, without `ncolony.core.`; all where none is named. FROM: the mistake
+to go on from. --jobs: how many mistakes are tried at a time (1). --tests: what is run (tests/core, tests/logs).
+--patience: how much of the tests' own time may go by without one of them failing (10).
 
 Prints what no test noticed, and how many mistakes there were in each module; docs/mutation.md says what became of them.
-Mistakes: comparisons at their edge or turned round, and/or, conditions turned round, +/-, numbers one more, true/false,
-other words, results that are not returned, calls that are not made.
+
+All tests are run once, to see which of them reach which lines. Then each mistake is tried in a fork of that process,
+with the tests that reach its line, the quickest first, until one fails. In a function it replaces the function's code,
+so whoever has imported it has the mistake too. One that is made when a module is imported takes a fork that imported
+nothing yet, and imports the tests anew.
 """
 
-import ast
-import copy
+import importlib
 import importlib.abc
 import importlib.util
 import os
+import pickle
 import signal
 import sys
 import time
 from pathlib import Path
+from types import FunctionType, ModuleType
 
+import coverage
 import hypothesis.strategies  # noqa: F401 - what every try needs is imported once
 import pytest
+from mutations import mistakes
 
 ROOT = Path(__file__).parent.parent
-LIMIT = 30  # seconds for the tests of one mistake; a loop without end is a mistake that was noticed
-TESTS = {
-    "restarts": ["test_restarts", "test_schedule"],
-    "plan": ["test_plan"],
-    "kept": ["test_kept"],
-    "needs": ["test_needs"],
-    "groups": ["test_groups", "test_together"],
-    "lifecycle": ["test_lifecycle"],
-}
-OPTIONS = ("-x", "-q", "--assert=plain", "-o", "filterwarnings=", "-p", "no:cacheprovider")  # nothing that takes time
-SWAPS = {
-    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
-    ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.And: ast.Or, ast.Or: ast.And,
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
-}  # fmt: skip
+CORE = ROOT / "src/ncolony/core"
+OPTIONS = (
+    *("-q", "-s", "--assert=plain", "-o", "filterwarnings=", "-o", "timeout=0"),  # nothing that takes time
+    *("-p", "no:cacheprovider", "-p", "no:xdist"),
+)
+ANYWHERE = range(1 << 31)  # all lines of a module
+SLACK = 3.0  # seconds: a test that takes these, and twenty times its own, has noticed a loop without end
+IMPORTING = 60  # seconds for the same of a mistake that is made when a module is imported
 
 
-def ways(node):
-    """Return the mistakes that can be made at a node: what is told of it, and what makes it."""
-    if isinstance(node, ast.Compare):
-        for at, op in enumerate(node.ops):
-            yield type(op).__name__, lambda it, at=at, op=op: it.ops.__setitem__(at, SWAPS[type(op)]())
-    elif isinstance(node, ast.BoolOp | ast.BinOp | ast.AugAssign) and type(node.op) in SWAPS:
-        yield type(node.op).__name__, lambda it: setattr(it, "op", SWAPS[type(it.op)]())
-    elif isinstance(node, ast.Constant):
-        yield from constants(node.value)
-    elif isinstance(node, ast.comprehension):
-        for at in range(len(node.ifs)):
-            yield "filter turned round", lambda it, at=at: it.ifs.__setitem__(at, ast.UnaryOp(ast.Not(), it.ifs[at]))
-    else:
-        yield from conditions_and_results(node)
+def path_of(module):
+    """Return the path of a module's file."""
+    return str(CORE / f"{module}.py")
 
 
-def conditions_and_results(node):
-    """Return those that turn a condition round, or lose a result."""
-    if isinstance(node, ast.If | ast.IfExp | ast.While):
-        yield "condition turned round", lambda it: setattr(it, "test", ast.UnaryOp(ast.Not(), it.test))
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-        yield "not", lambda it: setattr(it, "operand", ast.UnaryOp(ast.Not(), it.operand))
-    elif isinstance(node, ast.Return) and not (node.value is None or is_none(node.value)):
-        yield "nothing returned", lambda it: setattr(it, "value", ast.Constant(None))
-    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        yield "call left out", lambda it: setattr(it, "value", ast.Constant(None))
+class Job:
+    """A mistake, or none, and the tests that could notice it."""
+
+    def __init__(self, module, mistake, tests):
+        self.module, self.mistake, self.tests = module, mistake, tests
+
+    def code(self):
+        """Return the code of the module, with the mistake."""
+        path = path_of(self.module)
+        text = Path(path).read_text()
+        return compile(text if self.mistake is None else self.mistake.tree(text), path, "exec")
+
+    def __str__(self):
+        """Say where the mistake is, and what."""
+        line = Path(path_of(self.module)).read_text().splitlines()[self.mistake.line - 1].strip()
+        return f"{self.module}.py:{self.mistake.line}: {self.mistake.words}: {line} ({len(self.tests)} tests)"
 
 
-def is_none(node):
-    """Tell whether a node says None."""
-    return isinstance(node, ast.Constant) and node.value is None
+# Which tests reach which lines ------------------------------------------------------------------------------------
 
 
-def constants(value):
-    """Return the mistakes that can be made with a constant."""
-    if isinstance(value, bool):
-        yield f"{not value}", lambda it: setattr(it, "value", not value)
-    elif isinstance(value, int | float):
-        yield f"{value} + 1", lambda it: setattr(it, "value", value + 1)
-    elif isinstance(value, str):
-        yield f"other word for {value!r}", lambda it: setattr(it, "value", f"{value}x")
+class Reach:
+    """Which tests reach which lines, and how long each takes."""
+
+    def __init__(self):
+        self.seconds = {}
+        self.lines = {}
+
+    def tests(self, module, lines, patience):
+        """Return the tests that reach some lines, the quickest first, as many as fit into so many seconds of theirs."""
+        found = {}
+        for line, tests in self.lines.get(path_of(module), {}).items():
+            if line in lines:
+                found |= dict.fromkeys(tests)
+        kept, spent = [], 0.0
+        for test in sorted(found, key=self.seconds.__getitem__):
+            spent += self.seconds[test]
+            if spent > patience and kept:
+                break
+            kept.append(test)
+        return kept
+
+    def measure(self, items):
+        """Run all tests once; leave out those that fail as it is."""
+        measured = coverage.Coverage(data_file=None, include=[f"{CORE}/*"], config_file=False)
+        measured.start()
+        for item in items:
+            measured.switch_context(item.nodeid)
+            began = time.monotonic()
+            if run(item):
+                self.seconds[item.nodeid] = time.monotonic() - began
+            else:
+                print(f"left out, as it fails anyway: {item.nodeid}", file=sys.stderr, flush=True)
+        measured.stop()
+        data = measured.get_data()
+        for path in data.measured_files():
+            lines = data.contexts_by_lineno(path).items()
+            self.lines[path] = {line: [test for test in tests if test in self.seconds] for line, tests in lines}
 
 
-def is_for_readers(node):
-    """Tell whether a statement is a docstring, or there for the type checker."""
-    if isinstance(node, ast.Expr):
-        return isinstance(node.value, ast.Constant)
-    asked = node.test if isinstance(node, ast.If) else node.targets[0] if isinstance(node, ast.Assign) else None
-    return isinstance(asked, ast.Name) and asked.id == "TYPE_CHECKING"
+class Failures:
+    """Hears of tests that fail."""
+
+    failed = False
+
+    def pytest_runtest_logreport(self, report):
+        """Hear of one."""
+        Failures.failed |= report.failed
 
 
-def left_alone(tree):
-    """Return the nodes that say nothing to Python, or only something to people."""
-    found = set()
-    for node in ast.walk(tree):
-        said = [getattr(node, name, None) for name in ("annotation", "returns")]
-        if isinstance(node, ast.JoinedStr | ast.Raise) or is_for_readers(node):
-            said.append(node)
-        for part in filter(None, said):
-            found |= {id(inner) for inner in ast.walk(part)}
+def run(item):
+    """Run one test; tell whether it passed."""
+    Failures.failed = False
+    item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+    return not Failures.failed
+
+
+# In functions: tried in a fork that has imported everything ---------------------------------------------------------
+
+
+def transplant(job):
+    """Give the function in which a mistake is its new code; without a mistake, all functions of the module theirs."""
+    name = f"ncolony.core.{job.module}"
+    old, new = importlib.import_module(name), ModuleType(name)
+    new.__file__ = path_of(job.module)
+    exec(job.code(), vars(new))  # noqa: S102 - that is the point
+    if job.mistake is not None:
+        take_over(*(at(module, job.mistake.owner.path) for module in (old, new)))
+        return
+    for key, value in vars(new).items():
+        if isinstance(value, FunctionType) and value.__module__ == name:
+            take_over(vars(old)[key], value)
+
+
+def at(module, path):
+    """Return what is found by a path of names."""
+    found = module
+    for name in path:
+        found = vars(found)[name]
     return found
 
 
-def mutants(tree):
-    """Return every tree with one mistake, each with its line and what it is."""
-    silent = left_alone(tree)
-    for place, node in enumerate(ast.walk(tree)):
-        if id(node) in silent:
-            continue
-        for words, make in ways(node):
-            wrong = copy.deepcopy(tree)
-            made = list(ast.walk(wrong))[place]
-            make(made)
-            line = next((one.lineno for one in (node, *ast.walk(node)) if hasattr(one, "lineno")), 0)
-            yield line, words, ast.fix_missing_locations(wrong)
+def take_over(old, new):
+    """Replace the code of a function, of a property or of a method of a class."""
+    for attribute in ("fget", "__func__"):
+        old, new = (getattr(one, attribute, one) for one in (old, new))
+    old.__code__ = new.__code__
+
+
+class Warm:
+    """Has imported and run everything; then has mistakes tried that need no other import."""
+
+    def __init__(self, examine):
+        self.examine, self.reach, self.items = examine, Reach(), {}
+
+    def pytest_runtestloop(self, session):
+        """Measure; then try all that is asked for."""
+        if session.testsfailed:
+            sys.exit("not all tests can be collected")
+        self.items = {item.nodeid: item for item in session.items}
+        self.reach.measure(session.items)
+        self.examine(self.reach, self.try_it)
+        return True
+
+    def try_it(self, job):
+        """Tell whether a test fails; in a fork."""
+        transplant(job)
+        for test in job.tests:
+            signal.setitimer(signal.ITIMER_REAL, SLACK + 20 * self.reach.seconds[test])
+            if not run(self.items[test]):
+                return True
+        return False
+
+
+# At the import: tried in a fork that has imported nothing -----------------------------------------------------------
 
 
 class Instead(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Imports a tree in the place of a module."""
+    """Imports a module with a mistake in the place of the one without."""
 
-    def __init__(self, name, path, tree):
-        self.name, self.path, self.tree = name, path, tree
+    def __init__(self, job):
+        self.name, self.path, self.job = f"ncolony.core.{job.module}", path_of(job.module), job
 
     def find_spec(self, name, _path, _target=None):
         """Find it, and nothing else."""
@@ -130,58 +196,163 @@ class Instead(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def exec_module(self, module):
         """Run it."""
         module.__file__ = self.path
-        exec(compile(self.tree, self.path, "exec"), vars(module))  # noqa: S102 - that is the point
+        exec(self.job.code(), vars(module))  # noqa: S102 - that is the point
 
 
-def is_noticed(name, path, tree, tests):
-    """Tell whether a test fails with this tree."""
+class Chosen:
+    """Runs only some of the tests, in their order."""
+
+    def __init__(self, tests):
+        self.places = {test: place for place, test in enumerate(tests)}
+
+    def pytest_collection_modifyitems(self, items):
+        """Choose them."""
+        items[:] = sorted((one for one in items if one.nodeid in self.places), key=lambda one: self.places[one.nodeid])
+
+
+def try_anew(job):
+    """Tell whether a test fails, or cannot even be collected; in a fork."""
+    signal.alarm(IMPORTING)
+    sys.meta_path.insert(0, Instead(job))
+    files = dict.fromkeys(test.partition("::")[0] for test in job.tests)
+    return int(pytest.main([*OPTIONS, "-x", *files], plugins=[Chosen(job.tests)])) != 0
+
+
+# All of it ----------------------------------------------------------------------------------------------------------
+
+
+class Trials:
+    """Tries mistakes in forks, some at a time; counts them, and tells of those that nobody noticed."""
+
+    def __init__(self, most, until):
+        self.most, self.until = most, until
+        self.out = os.fdopen(os.dup(1), "w")
+        self.running = {}
+        self.counts = {}
+
+    def begin(self, job, try_it):
+        """Try a job when there is a place for it; none where the time is over."""
+        while len(self.running) >= self.most:
+            self.end_one()
+        if time.monotonic() > self.until:
+            return
+        pid = os.fork()
+        if pid == 0:
+            noticed = True
+            try:
+                silence()
+                noticed = try_it(job)
+            finally:
+                os._exit(noticed)
+        self.running[pid] = job
+
+    def end_one(self):
+        """Wait for one, and count it."""
+        pid, status = os.wait()
+        job = self.running.pop(pid)
+        if job.mistake is None:
+            if status:
+                sys.exit(f"the tests of {job.module} fail as it is")
+            return
+        tried, survived = self.counts.get(job.module, (0, 0))
+        self.counts[job.module] = tried + 1, survived + (status == 0)
+        if status == 0:
+            print(job, file=self.out, flush=True)
+
+    def end(self):
+        """Wait for the rest."""
+        while self.running:
+            self.end_one()
+
+
+def silence():
+    """Have nothing printed from now on."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+
+
+class Examination:
+    """What is tried, of which modules."""
+
+    def __init__(self, modules, patience, trials):
+        self.modules, self.patience, self.trials = modules, patience, trials
+        self.found = {name: list(mistakes(Path(path_of(name)).read_text())) for name in modules}
+
+    def in_functions(self, reach, try_it):
+        """Try the mistakes in functions, and first of all whether it is the mistakes that are noticed."""
+        for module, begin in self.modules.items():
+            self.trials.begin(Job(module, None, reach.tests(module, ANYWHERE, self.patience)), try_it)
+            for mistake in self.found[module][begin:]:
+                if mistake.owner is not None:
+                    lines = {mistake.line} if mistake.line in mistake.owner.lines else mistake.owner.lines
+                    self.trials.begin(Job(module, mistake, reach.tests(module, lines, self.patience)), try_it)
+        self.trials.end()
+
+    def at_import(self, reach):
+        """Try the others."""
+        for module, begin in self.modules.items():
+            tests = reach.tests(module, ANYWHERE, self.patience)
+            for mistake in self.found[module][begin:]:
+                if mistake.owner is None:
+                    self.trials.begin(Job(module, mistake, tests), try_anew)
+        self.trials.end()
+
+    def tell(self):
+        """Tell how many there were."""
+        for module, found in self.found.items():
+            tried, survived = self.trials.counts.get(module, (0, 0))
+            print(f"{module}: {len(found)} mistakes, {tried} tried, {survived} not noticed", flush=True)
+
+
+def fork_and_report(work):
+    """Return what some work returns that is done in a fork, so that this process imports nothing for it."""
+    receiving, sending = os.pipe()
     pid = os.fork()
     if pid == 0:
-        signal.alarm(LIMIT)
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 1)
-        os.dup2(null, 2)
-        sys.meta_path.insert(0, Instead(name, path, tree))
-        status = 1
-        try:
-            status = int(pytest.main([*OPTIONS, *tests]))
-        finally:
-            os._exit(status)
-    _, status = os.waitpid(pid, 0)
-    return status != 0
+        os.close(receiving)
+        with os.fdopen(sending, "wb") as pipe:
+            silence()
+            pickle.dump(work(), pipe)
+        os._exit(0)
+    os.close(sending)
+    with os.fdopen(receiving, "rb") as pipe:
+        answer = pipe.read()
+    os.waitpid(pid, 0)
+    return pickle.loads(answer) if answer else sys.exit("the tests could not be run")  # noqa: S301 - it is our own
 
 
-def examine(module, begin, until):
-    """Try the mistakes of a module from one on; tell of those that nobody noticed, and how many there were."""
-    path = str(ROOT / "src/ncolony/core" / f"{module}.py")
-    tree = ast.parse(Path(path).read_text(), path)
-    tests = [f"tests/core/{name}.py" for name in TESTS[module]]
-    name = f"ncolony.core.{module}"
-    if is_noticed(name, path, tree, tests):
-        sys.exit(f"the tests of {module} fail as it is")
-    found = list(mutants(tree))
-    tried = survived = 0
-    for line, words, wrong in found[begin:]:
-        if time.monotonic() > until:
-            break
-        tried += 1
-        if not is_noticed(name, path, wrong, tests):
-            survived += 1
-            print(f"{module}.py:{line}: {words}: {Path(path).read_text().splitlines()[line - 1].strip()}", flush=True)
-    print(f"{module}: {len(found)} mistakes, {tried} tried, {survived} survived", flush=True)
+def asked(words):
+    """Return the options, the paths of tests, and the modules with the first mistake of each."""
+    options = {"--budget": "inf", "--jobs": "1", "--patience": "10"}
+    paths = []
+    while words and words[0].startswith("-"):
+        if len(words) == 1 or words[0] not in (*options, "--tests"):
+            sys.exit(__doc__)
+        if words[0] == "--tests":
+            paths.append(words[1])
+        else:
+            options[words[0]] = words[1]
+        words = words[2:]
+    names = words or sorted(path.stem for path in CORE.glob("*.py") if path.stem != "__init__")
+    modules = {name: int(begin or 0) for name, _, begin in (word.partition(":") for word in names)}
+    return options, paths or ["tests/core", "tests/logs"], modules
 
 
 def main():
     """Run."""
-    words = sys.argv[1:]
-    budget = float("inf")
-    if words[:1] == ["--budget"]:
-        budget, words = float(words[1]), words[2:]
+    options, paths, modules = asked(sys.argv[1:])
     os.chdir(ROOT)
-    until = time.monotonic() + budget
-    for word in words or TESTS:
-        module, _, begin = word.partition(":")
-        examine(module, int(begin or 0), until)
+    trials = Trials(int(options["--jobs"]), time.monotonic() + float(options["--budget"]))
+    examination = Examination(modules, float(options["--patience"]), trials)
+
+    def in_functions():
+        warm = Warm(examination.in_functions)
+        pytest.main([*OPTIONS, *paths], plugins=[warm, Failures()])
+        return warm.reach, trials.counts
+
+    reach, trials.counts = fork_and_report(in_functions)
+    examination.at_import(reach)
+    examination.tell()
 
 
 if __name__ == "__main__":
