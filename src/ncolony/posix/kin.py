@@ -51,14 +51,18 @@ def look_at(pid: int) -> Kin | None:
 
 def children_of(pid: int) -> list[int]:
     """Return the children that the kernel lists for all threads of a process."""
+    return [child for thread in threads_of(pid) for child in children_of_thread(pid, thread)]
+
+
+def threads_of(pid: int) -> list[int]:
+    """Return the threads of a process; none where it is gone."""
     tasks = f"/proc/{pid}/task"
     try:
         if os.stat(tasks).st_nlink == ONE_THREAD:
-            return children_of_thread(pid, pid)
-        threads = os.listdir(tasks)
+            return [pid]
+        return [int(thread) for thread in os.listdir(tasks)]
     except OSError:
-        return []  # gone
-    return [child for thread in threads for child in children_of_thread(pid, int(thread))]
+        return []
 
 
 def children_of_thread(pid: int, thread: int) -> list[int]:
@@ -93,6 +97,12 @@ class Families:
     def children(self, pid: int) -> list[int]:
         """Return the children of a process."""
         return children_of(pid) if self._listed else _of_all().get(pid, [])
+
+    def lists(self, pid: int) -> dict[int, list[int]]:
+        """Return the children of a process in lists with numbers of their own, in each those that came first first."""
+        if self._listed:
+            return {thread: children_of_thread(pid, thread) for thread in threads_of(pid)}
+        return {child: [child] for child in self.children(pid)}  # found in no order, so none stands behind another
 
     def below(self, roots: Mapping[int, int]) -> dict[int, Kin]:
         """Return the processes ``roots`` and all that descend from them, parents before their children.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ncolony.posix.kin import Families, Kin
     from ncolony.posix.tree import Tree
 
-UNSURE, ENDED = -1, -2  # in the place of a start time: to be looked at again
+UNSURE = -1  # in the place of a start time: to be looked at again
 
 
 class Strays:
@@ -41,8 +41,8 @@ class Strays:
         self._exits, self._families = exits, families
         self._owner, self._changed, self._theirs = owner, changed, theirs
         self._known: dict[int, Tree | None] = {}
-        self._elsewhere: dict[int, dict[int, int]] = {}
-        """Other processes that adopt, and when each of their children that was looked at had started."""
+        self._elsewhere: dict[int, dict[int, dict[int, int]]] = {}
+        """Other processes that adopt, and when each child in each of their lists that was looked at had started."""
 
     def close(self) -> None:
         """Let go of them."""
@@ -70,8 +70,11 @@ class Strays:
         for pid in [pid for pid, tree in self._known.items() if tree is None or tree.scope == GROUP]:
             sure = self._find_owner(pid) and sure
         for adopter, seen in self._elsewhere.items():
-            self._elsewhere[adopter] = now = self._find_in(adopter, seen)
-            sure = sure and UNSURE not in now.values()
+            lists = self._families.lists(adopter)
+            self._elsewhere[adopter] = now = {
+                number: self._find_in(children, seen.get(number, {})) for number, children in lists.items()
+            }
+            sure = sure and not any(UNSURE in births.values() for births in now.values())
         return sure
 
     def _whose(self, kin: Kin) -> tuple[Tree | None, bool]:
@@ -100,15 +103,32 @@ class Strays:
             self._give(kin, tree)
         return sure
 
-    def _find_in(self, adopter: int, seen: dict[int, int]) -> dict[int, int]:
+    def _find_in(self, children: list[int], seen: dict[int, int]) -> dict[int, int]:
+        """Look at a list of somebody's children, as far as needed; return when each of them had started.
+
+        Who adopted them may never reap them, so most may be dead. What is new stands behind what was there: before one
+        that is known to be the same, every pid that was there means the process it did, and needs no other look.
+        """
         now = {}
-        for pid in set(self._families.children(adopter)).difference(self._exits.known, (os.getpid(),)):
+        same = False
+        for pid in reversed(children):
+            if pid in self._exits.known or pid == os.getpid():
+                continue
+            before = seen.get(pid)
+            if same and before is not None and before != UNSURE:
+                now[pid] = before
+                continue
             kin = look_at(pid)
-            if kin is None or kin.ended:
-                now[pid] = ENDED if pid in seen else UNSURE
+            if kin is None:
+                if before is None:
+                    now[pid] = UNSURE
                 continue
             now[pid] = kin.born
-            if seen.get(pid) != kin.born:
+            if kin.born == before:
+                same = True
+            elif kin.ended:
+                now[pid] = UNSURE if before is None else kin.born
+            else:
                 tree, sure = self._whose(kin)
                 if tree is not None:
                     self.meet(kin, tree)
