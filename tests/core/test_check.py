@@ -89,6 +89,7 @@ def test_the_smallest_description_is_a_command_line() -> None:
             "restart",
             RestartPolicy(min_delay=0.5, max_delay=90.0),
         ),
+        ("restart", {"min_delay": 2, "max_delay": 2}, "restart", RestartPolicy(min_delay=2.0, max_delay=2.0)),
         ("restart", {"attempts": 5, "window": "1m"}, "restart", RestartPolicy(attempts=5, window=60.0)),
         ("restart", {"jitter": 1}, "restart", RestartPolicy(jitter=1.0)),
         ("needs", {}, "needs", ()),

@@ -106,6 +106,40 @@ def test_mistakes_are_told_with_what_is_wanted(line: str, found: str, wanted: st
         parse(line)
     assert found in caught.value.found or found == "characters|of them"
     assert wanted.replace("an? ", "a ") in caught.value.wanted
+    assert caught.value.at == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("60 * * * *", "a minute from 0 to 59"),
+        ("*/60 * * * *", "a step from 1 to 59"),
+        ("@reboot", f"one of {', '.join(SHORTHANDS)}, or five fields"),
+        ("@dayly", f"one of {', '.join(SHORTHANDS)} (did you mean @daily?), or five fields"),
+    ],
+)
+def test_no_more_is_told_than_there_is_to_say(line: str, wanted: str) -> None:
+    """A field without names has none to choose from, and what is like nothing was not meant to be anything."""
+    with pytest.raises(Mismatch) as caught:
+        parse(line)
+    assert caught.value.wanted == wanted
+
+
+def test_numbers_may_have_zeros_before_them_but_no_more_than_three_digits() -> None:
+    """As people line their columns up; and no line is a number of a million digits."""
+    assert parse("059 * * * *").minutes == (59,)
+    assert parse("*/001 * * * *") == replace(parse("* * * * *"), text="*/001 * * * *")
+    assert parse("*/059 * * * *").minutes == (0, 59)
+    for line in ("0059 * * * *", "*/0001 * * * *", "*/60 * * * *"):
+        with pytest.raises(Mismatch):
+            parse(line)
+
+
+def test_a_line_has_a_thousand_characters_at_most() -> None:
+    """Blanks around it do not count."""
+    assert parse(f" {'0,' * 495}00 * * * * ").minutes == (0,)
+    with pytest.raises(Mismatch, match="at most 1000"):
+        parse(f"{'0,' * 495}000 * * * *")
 
 
 @pytest.mark.parametrize("line", ["30 2 30 2 *", "0 0 31 4,6,9,11 *", "0 0 30-31 feb */2"])

@@ -16,6 +16,7 @@ from ncolony.core.envlines import BadLine, variables
         ("A=1\nA=2\n", {"A": "2"}),
         ("  export A = 1  \r\n", {"A": "1"}),
         ("A=", {"A": ""}),
+        ("A=''", {"A": ""}),
         ("A=b=c # no comment", {"A": "b=c # no comment"}),
         ('A=\' 1 \'\nB=" 2 "\nC="it\'s"', {"A": " 1 ", "B": " 2 ", "C": "it's"}),
         ("A=$B ${C}", {"A": "$B ${C}"}),

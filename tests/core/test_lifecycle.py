@@ -604,6 +604,14 @@ def test_a_pause_goes_on_while_others_are_ended() -> None:
         assert (life.state, life.instance.attempt) == (state, 1)
 
 
+def test_a_pause_that_ends_with_those_left_behind_is_over() -> None:
+    """At the very moment: nothing is left to wait for."""
+    life = Life()
+    life.be_born()
+    leave_others(life, at=0.5)
+    assert life.give(Swept(1), at=1.5) == (Spawn(2),)
+
+
 def test_others_that_ignore_the_signal_are_killed_and_if_that_fails_reported() -> None:
     """Bug 37 and 39: for those it left behind as for the process itself."""
     life = Life(program(RestartPolicy(policy=TEMPORARY)))
@@ -757,6 +765,14 @@ def test_unhealthy_soon_after_its_start_it_waits_like_any_other_failure() -> Non
     life.give(Unhealthy(1, "no answer"), at=0.5)
     life.end(-SIGTERM)
     assert life.instance == Instance(Backoff(2.5), UP, 2, 1)
+
+
+def test_how_soon_it_is_unhealthy_counts_from_when_it_was_ready() -> None:
+    """A run of the threshold to the moment is a long one, whenever it began."""
+    for at, attempt in ((20.9, 2), (21.0, 0)):
+        life = life_in(Running(100, 20.0), attempt=1)
+        life.give(Unhealthy(1, "no answer"), at=at)
+        assert life.instance.attempt == attempt
 
 
 # Needs ----------------------------------------------------------------------------------------------------------------
