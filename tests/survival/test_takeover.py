@@ -3,7 +3,9 @@
 import json
 import os
 import random
+import re
 import signal
+import socket
 import subprocess
 from time import monotonic
 
@@ -350,7 +352,7 @@ def test_damaged_records_are_named_and_processes_found_by_their_mark(mortal, dam
 
 
 @on_native
-@pytest.mark.parametrize("name", ["colony", "journal", "lock", "partial", "records"])
+@pytest.mark.parametrize("name", ["colony", "journal", "partial", "records"])
 def test_a_pipe_in_the_place_of_a_file_holds_nobody_up(mortal, name):
     """Bug 63: opening a pipe waits for whoever opens its other end, which nobody will."""
     mortal.conf("web", {"args": SLEEP})
@@ -362,6 +364,42 @@ def test_a_pipe_in_the_place_of_a_file_holds_nobody_up(mortal, name):
     os.mkfifo(path)
     mortal.again()
     mortal.wait_for(rf"web runs on, pid {pid}$")
+
+
+def _bind(path):
+    with socket.socket(socket.AF_UNIX) as opened:
+        opened.bind(str(path))
+
+
+@on_both
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (os.mkfifo, "a pipe"),
+        (_bind, "a socket"),
+        (os.mkdir, "a directory"),
+        (lambda path: path.symlink_to(path.with_name("records")), "a symbolic link"),
+    ],
+    ids=["pipe", "socket", "directory", "link"],
+)
+def test_what_is_no_lock_is_refused_and_nothing_is_started(mortal, make, found):
+    """Bug 9: two supervisors would not see each other's lock."""
+    mortal.conf("web", {"args": SLEEP})
+    mortal.start()
+    pid = mortal.one("web")
+    mortal.kill()
+    path = mortal.messages / ".ncolony" / "lock"
+    path.unlink()
+    make(path)
+    since = len(mortal.text)
+    mortal.again()
+    assert mortal.ended() == 2
+    assert re.search(rf"cannot run this colony: '.*/lock' is {found}, and has to be a plain file", mortal.text[since:])
+    assert list(mortal.runs("web")) == [pid]
+    mortal.process.stdout.close()
+    path.rmdir() if found == "a directory" else path.unlink()
+    mortal.again()
+    mortal.wait_for(rf"web runs on, pid {pid}$", since=since)
 
 
 @on_native

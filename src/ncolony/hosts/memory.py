@@ -72,7 +72,7 @@ class Memory:
 def remember(settings: Settings, now: float, say: Say) -> Memory:
     """Open the state directory and find out what is left from before; do without where it cannot be used.
 
-    Raises :class:`Taken` where another supervisor has this colony.
+    Raises :class:`Taken` where another supervisor has this colony, or :class:`ConfigError` where it cannot be told.
     """
     try:
         state = State(settings.state or default_state(settings.messages), settings.config)

@@ -20,7 +20,7 @@ from twisted.internet.process import reapProcessHandlers
 from twisted.logger import Logger
 from twisted.python.usage import Options as UsageOptions
 
-from ncolony.core.errors import Taken
+from ncolony.core.errors import ConfigError, Taken
 from ncolony.hosts.colony import Colony, Hosting
 from ncolony.hosts.settings import OPTIONS, seconds, settings
 from ncolony.loop import Loop
@@ -95,7 +95,7 @@ class ColonyService(Service):
             self._colony = Colony(
                 loop, self._settings, self._say, self, Hosting(reactor.stop, self._leave, _is_anothers)
             )
-        except Taken as error:
+        except (ConfigError, Taken) as error:
             sys.stderr.write(f"ncolony: {error}\n")
             raise SystemExit(2) from None
         self._colony.finish = self._finish

@@ -6,7 +6,7 @@ import fcntl
 import os
 import stat
 
-from ncolony.core.errors import Taken
+from ncolony.core.errors import ConfigError, Taken
 from ncolony.posix.plainfile import read_plain
 from ncolony.posix.processes import boot_id
 from ncolony.posix.records import NAME, read
@@ -15,6 +15,9 @@ NAME_LENGTH = 12
 LOCK, COLONY = "lock", "colony"
 HANDED_OVER = "NCOLONY_LOCK"
 """The variable that names the descriptor of the lock when a supervisor has become another version of itself."""
+_KINDS = {
+    stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a directory", stat.S_IFLNK: "a symbolic link",
+}  # fmt: skip
 
 
 def default_state(messages: str) -> str:
@@ -32,7 +35,8 @@ class State:
     def __init__(self, path: str, config: str) -> None:
         """Take the directory at ``path``, and make it if it is not there. ``config``: the directory of programs.
 
-        Raises :class:`Taken` where another supervisor holds it, :class:`Unusable` where it cannot be used at all.
+        Raises :class:`Taken` where another supervisor holds it, :class:`ConfigError` where something else is in the
+        place of its lock, :class:`Unusable` where it cannot be used at all.
         """
         self.path = path
         try:
@@ -80,7 +84,7 @@ def _make(path: str) -> None:
 def _lock(path: str) -> int:
     fd = _handed_over(path)
     if fd is None:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fd = _open(path)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -93,6 +97,31 @@ def _lock(path: str) -> int:
     except OSError:
         pass  # who comes next is refused all the same, without a name
     return fd
+
+
+def _open(path: str) -> int:
+    """Return the open lock. Raises :class:`ConfigError` for what is no plain file, as others may look at another one."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    except OSError:
+        if os.path.lexists(path):
+            _check_plain(path, os.lstat(path).st_mode)
+        raise
+    try:
+        _check_plain(path, os.fstat(fd).st_mode)
+    except ConfigError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _check_plain(path: str, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        found = _KINDS.get(stat.S_IFMT(mode), "a device")
+        raise ConfigError(
+            f"cannot run this colony: {path!r} is {found}, and has to be a plain file; remove it, and the supervisor makes"
+            " one"
+        )
 
 
 def _handed_over(path: str) -> int | None:
