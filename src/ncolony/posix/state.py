@@ -100,7 +100,7 @@ def _lock(path: str) -> int:
 
 
 def _open(path: str) -> int:
-    """Return the open lock. Raises :class:`ConfigError` for what is no plain file, as others may look at another one."""
+    """Return the open lock. Raises :class:`ConfigError` for what is no plain file: others may lock another one."""
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     except OSError:
@@ -119,8 +119,8 @@ def _check_plain(path: str, mode: int) -> None:
     if not stat.S_ISREG(mode):
         found = _KINDS.get(stat.S_IFMT(mode), "a device")
         raise ConfigError(
-            f"cannot run this colony: {path!r} is {found}, and has to be a plain file; remove it, and the supervisor makes"
-            " one"
+            f"cannot run this colony: {path!r} is {found}, and has to be a plain file; remove it, and the next"
+            " supervisor makes one"
         )
 
 
