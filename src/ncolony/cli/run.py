@@ -31,14 +31,19 @@ def main(argv: Sequence[str]) -> int:
     Returns the exit status: 0, or that of a critical program that ended the colony, or 2 where the command line is no
     use or another supervisor has the colony.
     """
+    gc.set_threshold(SELDOM)
     try:
         wanted = parse(argv)
         if wanted is None:
             return DONE
-        gc.set_threshold(SELDOM)
+        from ncolony.posix.descriptors import open_standard
+        from ncolony.posix.state import ahead, default_state
+
+        open_standard()
+        locks = ahead(wanted.state or default_state(wanted.messages))
         from ncolony.hosts.native import Host
 
-        return Host(wanted).run()
+        return Host(wanted, locks).run()
     except NColonyError as error:
         sys.stderr.write(f"ncolony run: {error}\n")
         return USAGE_STATUS if isinstance(error, ConfigError | Taken) else FAILED

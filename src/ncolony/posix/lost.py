@@ -5,6 +5,7 @@ Looked for only where a state directory is made anew; it costs a look at every p
 
 from __future__ import annotations
 
+import _thread
 import os
 
 from ncolony.posix.processes import mark_in
@@ -12,10 +13,41 @@ from ncolony.posix.processes import mark_in
 DELETED = " (deleted)"
 
 
-def owner_of_deleted(lock: str) -> int | None:
+class Locks:
+    """The system's locks, read while other things are done: the kernel takes 10 ms to show them, in which it waits."""
+
+    def __init__(self) -> None:
+        """Begin to read, on a thread of its own that is gone when they are asked for."""
+        self._text = b""
+        self._read_all = _thread.allocate_lock()
+        self._read_all.acquire()
+        try:
+            _thread.start_new_thread(self._read, ())
+        except RuntimeError:  # no room for a thread
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            self._text = _all_of("/proc/locks")
+        except OSError:
+            pass
+        finally:
+            self._read_all.release()
+
+    def holders(self) -> set[int]:
+        """Return the processes that hold a lock as supervisors do."""
+        with self._read_all:
+            lines = self._text.splitlines()
+        try:
+            return {int(line.split()[4]) for line in lines if b" FLOCK " in line and b" WRITE " in line}
+        except (ValueError, IndexError):
+            return set()
+
+
+def owner_of_deleted(lock: str, locks: Locks) -> int | None:
     """Return the process that holds the lock that was at this path before it was deleted."""
     gone = os.path.realpath(lock) + DELETED
-    return next((pid for pid, path in _locks() if path == gone), None)
+    return next((pid for pid, path in _locks(locks) if path == gone), None)
 
 
 def orphaned(config: str) -> str | None:
@@ -42,24 +74,19 @@ def orphaned(config: str) -> str | None:
 def _supervised() -> list[str]:
     """Return the names of colonies whose supervisors live and have their state directories."""
     names = []
-    for _, path in _locks():
+    for _, path in _locks(Locks()):
         try:
-            with open(f"{os.path.dirname(path)}/colony", encoding="ascii") as file:
+            with open(f"{os.path.dirname(path)}/colony", encoding="utf-8") as file:
                 names.append(file.read(64).strip())
         except (OSError, ValueError):
             pass
     return names
 
 
-def _locks() -> list[tuple[int, str]]:
+def _locks(locks: Locks) -> list[tuple[int, str]]:
     """Return the locks of supervisors: who holds them, and where they are."""
     found = []
-    try:
-        with open("/proc/locks", "rb") as file:
-            holders = {int(line.split()[4]) for line in file if b" FLOCK " in line and b" WRITE " in line}
-    except (OSError, ValueError, IndexError):
-        return []
-    for pid in holders:
+    for pid in locks.holders():
         try:
             for fd in os.listdir(f"/proc/{pid}/fd"):
                 path = os.readlink(f"/proc/{pid}/fd/{fd}")

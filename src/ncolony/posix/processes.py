@@ -138,7 +138,7 @@ def session_of(pid: int) -> int:
 def boot_id() -> str:
     """Return a text that is another one after every boot; empty where the kernel does not tell."""
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as file:
             return file.read().strip()
     except OSError:
         return ""
