@@ -105,18 +105,20 @@ def is_for_readers(node):
     return isinstance(asked, ast.Name) and asked.id == "TYPE_CHECKING"
 
 
-def words_of_a_key(node):
-    """Return what a key's declaration tells people: what it wants, its default and its meaning."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Key":
-        return node.args[2:]
-    return []
+def words_for_people(node):
+    """Return what a key's declaration tells: what it wants, its default and its meaning; and the words of an error."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+        return []
+    if node.func.id in {"Mismatch", "Problem"}:
+        return [given for given in node.args if isinstance(given, ast.Constant)]
+    return node.args[2:] if node.func.id == "Key" else []
 
 
 def left_alone(tree):
     """Return the nodes that say nothing to Python, or only something to people."""
     found = set()
     for node in ast.walk(tree):
-        said = [getattr(node, name, None) for name in ("annotation", "returns")] + words_of_a_key(node)
+        said = [getattr(node, name, None) for name in ("annotation", "returns")] + words_for_people(node)
         if isinstance(node, ast.JoinedStr | ast.Raise) or is_for_readers(node):
             said.append(node)
         for part in filter(None, said):

@@ -91,9 +91,17 @@ def test_the_smallest_description_is_a_command_line() -> None:
         ),
         ("restart", {"min_delay": 2, "max_delay": 2}, "restart", RestartPolicy(min_delay=2.0, max_delay=2.0)),
         ("restart", {"attempts": 5, "window": "1m"}, "restart", RestartPolicy(attempts=5, window=60.0)),
+        ("restart", {"jitter": 0}, "restart", RestartPolicy(jitter=0.0)),
+        ("env_files", ["/etc/web", "-/run/web"], "env_files", ("/etc/web", "-/run/web")),
         ("restart", {"jitter": 1}, "restart", RestartPolicy(jitter=1.0)),
         ("needs", {}, "needs", ()),
         ("needs", {"db": "ready", "a": "started"}, "needs", (Need("a", "started"), Need("db", "ready"))),
+        (
+            "needs",
+            {f"db{number:03}": "done" for number in range(1000)},
+            "needs",
+            tuple(Need(f"db{number:03}", "done") for number in range(1000)),
+        ),
         ("needs", {"db": {}}, "needs", (Need("db", "ready", "stop"),)),
         ("needs", {"db": {"is": "done", "on_loss": "ignore"}}, "needs", (Need("db", "done", "ignore"),)),
         ("priority", -5, "priority", -5),
@@ -117,7 +125,7 @@ def test_a_good_value_is_held(key: str, value: object, field: str, held: object)
     [
         (0, 0.0), (1, 1.0), (0.25, 0.25), ("0s", 0.0), ("500ms", 0.5), ("10s", 10.0), ("1.5s", 1.5), ("2m", 120.0),
         ("1h", 3600.0), ("1d", 86400.0), ("1m30s", 90.0), ("1h2m3s4ms", 3723.004), (MAX_SECONDS, MAX_SECONDS),
-        ("36500d", MAX_SECONDS), (1e-320, 1e-320),
+        ("36500d", MAX_SECONDS), (1e-320, 1e-320), ("0" * 98 + "1s", 1.0), ("1m1ms", 60.001),
     ],
 )  # fmt: skip
 def test_a_duration_is_seconds_or_text_with_units(written: object, seconds: float) -> None:
@@ -130,7 +138,7 @@ def test_a_duration_is_seconds_or_text_with_units(written: object, seconds: floa
     [
         -1, -0.5, True, None, [], {}, "", "5", "s", "5 s", " 5s", "5s ", "5s\n", "5S", "-5s", "+5s", "1e3s", ".5s",
         "5.s", "5sec", "1m 30s", "٣s", "nan", "infs", 1e300, float("inf"), 10**400, -(10**400), "36501d",
-        "9" * 90 + "s", "1s" * 51, MAX_SECONDS * 1.001,
+        "9" * 90 + "s", "1s" * 51, "0" * 99 + "1s", "5x", "x5s", "5xs", MAX_SECONDS * 1.001,
     ],
 )  # fmt: skip
 def test_what_is_no_duration_is_refused(written: object) -> None:
@@ -191,6 +199,8 @@ STOP = 'an object, like {"signal": "SIGINT", "timeout": "10s"}'
         ("umask", 22, 'umask: found 22, wanted a string of up to three octal digits, like "022"'),
         ("umask", "8", 'umask: found "8", wanted a string of up to three octal digits, like "022"'),
         ("umask", "0777777", 'umask: found "0777777", wanted a string of up to three octal digits, like "022"'),
+        ("umask", "7x", 'umask: found "7x", wanted a string of up to three octal digits, like "022"'),
+        ("umask", "x7", 'umask: found "x7", wanted a string of up to three octal digits, like "022"'),
         ("umask", "22\n", 'umask: found "22\\n", wanted a string of up to three octal digits, like "022"'),
         ("instances", 0, "instances: found 0, wanted a whole number from 1 up to 100000"),
         ("instances", 100_001, "instances: found 100001, wanted a whole number from 1 up to 100000"),

@@ -188,6 +188,7 @@ def test_days_of_month_and_week_are_either_where_both_are_restricted() -> None:
         ("Europe/Berlin", "30 2 * * *", "2026-10-24T12:00", ["25T02:30:00+02:00", "26T02:30:00+01:00"]),
         ("America/New_York", "30 2 * * *", "2026-03-07T12:00", ["08T03:00:00-04:00", "09T02:30:00-04:00"]),
         ("America/New_York", "30 1 * * *", "2026-10-31T12:00", ["01T01:30:00-04:00", "02T01:30:00-05:00"]),
+        ("America/Nuuk", "30 23 * * *", "2026-03-28T12:00", ["29T00:00:00-01:00", "29T23:30:00-01:00"]),
         ("Australia/Lord_Howe", "15 2 * * *", "2026-10-03T12:00", ["04T02:30:00+11:00", "05T02:15:00+11:00"]),
         ("Australia/Lord_Howe", "45 1 * * *", "2026-04-04T12:00", ["05T01:45:00+11:00", "06T01:45:00+10:30"]),
     ],
@@ -207,6 +208,12 @@ def test_every_hour_of_the_night_comes_once_a_day_all_year(zone: str, hour: int,
     days = [moment[:10] for moment in moments(f"{minute} {hour} * * *", zone, "2026-01-01T12:00", 365)]
     assert len(set(days)) == 365
     assert days[-1] == "2027-01-01"
+
+
+def test_what_is_left_out_comes_at_the_very_end_of_the_gap() -> None:
+    """Bug 54: to the second, from wherever it is looked for."""
+    for minute in range(60):
+        assert moments(f"{minute} 2 * * *", "Europe/Berlin", "2026-03-28T12:00", 1) == ["2026-03-29T03:00:00+02:00"]
 
 
 def test_several_moments_in_the_hour_that_is_left_out_are_one() -> None:

@@ -18,6 +18,7 @@ from ncolony.core.names import MAX_NAME_BYTES, check_name, distance, is_ignored,
         "web-1",
         "web_1",
         "web.conf",
+        "xyz",
         "web:a1",
         "web:",
         "web:1.5",
@@ -95,12 +96,32 @@ def test_every_text_is_a_good_name_or_a_problem_in_one_printable_line(name: str)
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "apart"),
+    ("one", "other", "letters"),
     [("", "", 0), ("a", "", 1), ("env", "env", 0), ("evn", "env", 1), ("args", "arg", 1), ("kitten", "sitting", 3)],
 )
-def test_distance_counts_letters_added_dropped_replaced_or_swapped(one: str, other: str, apart: int) -> None:
+def test_distance_counts_letters_added_dropped_replaced_or_swapped(one: str, other: str, letters: int) -> None:
     """Swapped neighbours are one slip of the fingers, not two."""
-    assert distance(one, other) == distance(other, one) == apart
+    assert distance(one, other) == distance(other, one) == letters
+
+
+def apart(one: str, other: str) -> int:
+    """Return the distance by its definition, the slow way."""
+    if not one or not other:
+        return len(one) + len(other)
+    ways = [
+        apart(one[:-1], other) + 1,
+        apart(one, other[:-1]) + 1,
+        apart(one[:-1], other[:-1]) + (one[-1] != other[-1]),
+    ]
+    if one[-2:] == other[-2:][::-1] and len(one) > 1:
+        ways.append(apart(one[:-2], other[:-2]) + 1)
+    return min(ways)
+
+
+@given(st.text("ab", max_size=5), st.text("abc", max_size=5))
+def test_distance_is_what_its_definition_says(one: str, other: str) -> None:
+    """For every two words."""
+    assert distance(one, other) == apart(one, other)
 
 
 @given(st.text("abc", max_size=6), st.text("abc", max_size=6), st.integers(1, 4))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ncolony.core.parse import MAX_BYTES, SHOWN_LENGTH, NotAnObject, Problem, parse, shown
+from ncolony.core.parse import MAX_BYTES, MAX_DIGITS, SHOWN_LENGTH, NotAnObject, Problem, parse, shown
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -174,3 +174,11 @@ def test_a_long_value_is_cut_to_fit_a_message() -> None:
 def test_what_a_terminal_would_act_upon_is_shown_escaped() -> None:
     """A file must not be able to paint over the log that complains about it."""
     assert shown("\x1b[2Jé\u202e\n") == '"\\u001b[2J\\u00e9\\u202e\\n"'
+
+
+def test_what_is_just_small_enough_is_read() -> None:
+    """The limits are the largest that there may be."""
+    assert parse(b'{"a":1}' + b" " * (MAX_BYTES - 7))[1] == {"a": 1}
+    number = "7" * MAX_DIGITS
+    assert parse(f'{{"a":{number}}}'.encode())[1] == {"a": int(number)}
+    assert refusal(f'{{"a":{number}7}}'.encode()).problem.wanted == f"at most {MAX_DIGITS}"

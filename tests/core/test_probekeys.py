@@ -39,6 +39,15 @@ def problems(**keys: object) -> list[str]:
         ({"tcp": "192.0.2.7:80"}, ReadyRule(by=Tcp("192.0.2.7", 80))),
         ({"tcp": "[0::1]:80"}, ReadyRule(by=Tcp("::1", 80))),
         ({"tcp": "/run/web.sock"}, ReadyRule(by=Tcp("/run/web.sock"))),
+        ({"tcp": 1}, ReadyRule(by=Tcp("127.0.0.1", 1))),
+        ({"tcp": "localhost:1"}, ReadyRule(by=Tcp("127.0.0.1", 1))),
+        ({"tcp": "localhost:65535"}, ReadyRule(by=Tcp("127.0.0.1", 65535))),
+        ({"tcp": "/" + "x" * 106}, ReadyRule(by=Tcp("/" + "x" * 106))),
+        ({"log": "x" * 1000}, ReadyRule(by=Signs("log", pattern="x" * 1000))),
+        (
+            {"http": "http://localhost/" + "x" * 1983},
+            ReadyRule(by=Http(Tcp("127.0.0.1", 80), "/" + "x" * 1983, "localhost")),
+        ),
         ({"http": "http://localhost"}, ReadyRule(by=Http(Tcp("127.0.0.1", 80), "/", "localhost"))),
         ({"http": "http://[::1]:81/a?b=c"}, ReadyRule(by=Http(Tcp("::1", 81), "/a?b=c", "[::1]:81"))),
         ({"http": "http://127.0.0.1?x"}, ReadyRule(by=Http(Tcp("127.0.0.1", 80), "/?x", "127.0.0.1"))),
@@ -61,12 +70,30 @@ def test_ready_says_by_what(value: object, rule: ReadyRule) -> None:
         ),
         ({"beat": "beats"}, HealthRule(Beat("beats"), failures=1, jitter=1.0)),
         ({"beat": "/b", "grace": "3s", "failures": 2}, HealthRule(Beat("/b"), failures=2, grace=3.0, jitter=1.0)),
+        ({"watchdog": 9}, HealthRule(watchdog=9.0)),
         ({"watchdog": "30s", "grace": 5}, HealthRule(watchdog=30.0, grace=5.0)),
     ],
 )
 def test_health_has_the_defaults_of_kubernetes(value: object, rule: HealthRule) -> None:
     """Every 10 s, 1 s for the answer, three failures; a beat that is late enough is late once."""
     assert checked(health=value).health == rule
+
+
+@pytest.mark.parametrize(
+    ("probe", "words"),
+    [
+        (Tcp("127.0.0.1", 80), "127.0.0.1:80"),
+        (Tcp("::1", 80), "[::1]:80"),
+        (Tcp("/run/a:b.sock"), "/run/a:b.sock"),
+        (Http(Tcp("::1", 81), "/a?b", "[::1]:81"), "http://[::1]:81/a?b"),
+        (Exec(("check", "-q", "a\nb")), "check -q a b"),
+        (Exec(("x" * 1000,)), "x" * 80),
+        (Beat("beats"), "beats"),
+    ],
+)
+def test_a_probe_is_told_as_people_write_it(probe: object, words: str) -> None:
+    """In one line: it stands in the log when it fails."""
+    assert str(probe) == words
 
 
 @pytest.mark.parametrize(
@@ -79,13 +106,15 @@ def test_health_has_the_defaults_of_kubernetes(value: object, rule: HealthRule) 
         ({"notify": False}, "ready.notify: false: true"),
         ({"tcp": "example.org:80"}, 'ready.tcp: "example.org:80": a port, an address'),
         ({"tcp": "127.0.0.1"}, "ready.tcp: "),
+        ({"tcp": "[::1:80"}, 'ready.tcp: "[::1:80": '),
+        ({"tcp": "::1]:80"}, 'ready.tcp: "::1]:80": '),
         ({"tcp": True}, "ready.tcp: true: "),
         ({"tcp": 0}, "ready.tcp: 0: "),
         ({"tcp": 65536}, "ready.tcp: 65536: "),
         ({"tcp": "localhost:0"}, 'ready.tcp: "localhost:0": '),
         ({"tcp": "localhost:65536"}, 'ready.tcp: "localhost:65536": '),
         ({"tcp": "/" + "x" * 107}, "ready.tcp: "),
-        ({"http": "https://localhost/"}, "ready.http: "),
+        ({"http": "https://localhost/"}, 'ready.http: "https://localhost/": an http:// URL; for https let a command'),
         ({"http": "http://user@localhost/"}, "ready.http: "),
         ({"http": "http://localhost/a b"}, "ready.http: "),
         ({"http": "http://localhost/a\r\nX: y"}, "ready.http: "),

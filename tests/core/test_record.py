@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import pickle
 from typing import TYPE_CHECKING
+from unittest.mock import ANY
 
 import pytest
 from hypothesis import given
@@ -152,6 +153,11 @@ def test_records_of_different_kinds_are_never_equal() -> None:
     strangers: list[object] = [Other(1), Theirs(1), (1, 2, ())]
     assert Ours(1) not in strangers
     assert len({Ours(1), Other(1), Ours(1)}) == 2
+
+
+def test_what_is_no_record_may_say_that_it_is_equal() -> None:
+    """As with a dataclass: it is asked when the record does not know."""
+    assert Ours(1, 2) == ANY
 
 
 def test_an_unhashable_value_makes_an_unhashable_record() -> None:

@@ -2,10 +2,42 @@
 
 from __future__ import annotations
 
+from signal import SIGHUP
+
 import pytest
 
-from ncolony.core.program import Program, ReadyRule, ReloadRule, StopPolicy
-from ncolony.core.reloadkeys import PATIENCE, own_time
+from ncolony.core.check import check
+from ncolony.core.program import Defaults, Program, ReadyRule, ReloadRule, StopPolicy
+from ncolony.core.reloadkeys import PATIENCE, a_reload, own_time
+
+
+@pytest.mark.parametrize(
+    ("value", "rule"),
+    [
+        (True, ReloadRule()),
+        ({}, ReloadRule()),
+        (False, None),
+        (
+            {"max_parallel": 2, "min_healthy": "5s", "timeout": "2m", "drain": 0.5, "signal": "HUP"},
+            ReloadRule(2, 5.0, 120.0, 0.5, SIGHUP),
+        ),
+    ],
+)
+def test_the_key_says_how(value: object, rule: ReloadRule | None) -> None:
+    """True is all the defaults; false is as if nothing was said."""
+    assert a_reload(value) == rule
+
+
+def test_all_that_is_wrong_in_the_key_is_told() -> None:
+    """With where it stands in the file."""
+    value = {"args": ["web"], "reload": {"max_parallel": 0, "timeout": 0, "drian": 1}}
+    assert [(problem.key, problem.found) for problem in check("web", "", value, Defaults()).problems] == [
+        ("reload.max_parallel", "0"),
+        ("reload.timeout", "0"),
+        ("reload", 'the unknown key "drian"'),
+    ]
+    (problem,) = check("web", "", {"args": ["web"], "reload": 2}, Defaults()).problems
+    assert (problem.key, problem.found) == ("reload", "2")
 
 
 @pytest.mark.parametrize(

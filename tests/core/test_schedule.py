@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from zlib import crc32
 
 import pytest
 
+from ncolony.core import cronline
 from ncolony.core.check import check
 from ncolony.core.cronline import parse
 from ncolony.core.parse import parse as parse_json
@@ -13,6 +15,7 @@ from ncolony.core.program import Defaults
 from ncolony.core.record import replace
 from ncolony.core.restarts import Again, RestartPolicy, of_a_job
 from ncolony.core.schedule import LATE, Schedule, civil, days_before, following, in_words, length, look, put_off, stamp
+from ncolony.core.schedulekeys import MAX_ZONE
 
 NIGHTLY = parse("30 2 * * *")
 NIGHT = 1_800_000_000 // 86400 * 86400 + 2.5 * 3600
@@ -53,6 +56,8 @@ def checked(**keys: object) -> tuple[object, list[str]]:
         (-5.0, 3.5 * DAY, False, (False, 4 * DAY, 4)),
         (-5.0, 3.5 * DAY, True, (True, 4 * DAY, 3)),  # four are made up by one
         (-5.0, 3 * DAY + 1, False, (True, 4 * DAY, 3)),
+        (3 * 3600.0 - 60.0, -60.0, True, (False, DAY, 0)),  # set back by three hours
+        (3 * 3600.0 - 59.0, -60.0, True, (False, 0.0, 0)),  # by more: it was wrong before
         (600.0, -3000.0, True, (False, DAY, 0)),  # set back an hour: it does not run again
         (400 * DAY, -60.0, True, (False, 0.0, 0)),  # set back by more than a year: it was wrong before
     ],
@@ -104,6 +109,9 @@ def test_chance_puts_a_slot_off_by_the_same_every_time() -> None:
     assert len(lots) == 10
     assert all(0 <= lot < 30 for lot in lots)
     assert put_off(rule, "colony/job:1") in lots
+    assert put_off(rule, "colony/job:1") == 30 * crc32(b"colony/job:1") / 2**32
+    assert put_off(Schedule(every=60.0), "colony/job:1") == 0.0
+    assert 0 <= put_off(rule, "\udcff/job:1") < 30  # a directory whose name is no UTF-8
 
 
 @pytest.mark.parametrize(
@@ -122,6 +130,11 @@ def test_a_job_is_retried_as_often_as_it_may_be(failures: int, verdict: Again) -
     [
         ("10m", Schedule(every=600.0)),
         (90, Schedule(every=90.0)),
+        ({"every": 5, "jitter": 5}, Schedule(every=5.0, jitter=5.0)),
+        (
+            {"cron": "30 2 * * *", "zone": "Z" * MAX_ZONE},
+            Schedule(cron=NIGHTLY, zone="Z" * MAX_ZONE),
+        ),
         ("30 2 * * *", Schedule(cron=NIGHTLY)),
         ("@daily", Schedule(cron=parse("@daily"))),
         ({"cron": "30 2 * * *", "zone": "Europe/Berlin"}, Schedule(cron=NIGHTLY, zone="Europe/Berlin")),
@@ -144,6 +157,14 @@ WANTED = 'a time, like "10m", a cron line, like "30 2 * * *", or an object with 
     ("value", "complaints"),
     [
         (True, [f"schedule: found true, wanted {WANTED}"]),
+        (
+            "* *",
+            [f'schedule: found "* *", which has 2 fields, wanted {cronline.WANTED}'],
+        ),
+        (
+            {"cron": "@daily", "zone": "Z" * (MAX_ZONE + 1)},
+            [f'schedule.zone: found "{"Z" * 56}..., wanted the name of a time zone, like "Europe/Berlin" or "UTC"'],
+        ),
         ("soon", [f'schedule: found "soon", wanted {WANTED}']),
         (0.5, [f"schedule: found 0.5, wanted {WANTED}; a time of at least 1 s"]),
         ({}, ["schedule: found neither `every` nor `cron`, wanted one of `every` and `cron`"]),
@@ -208,6 +229,7 @@ def test_what_has_no_meaning_beside_a_schedule_is_refused() -> None:
         ),
         "critical: found true with a `schedule`, wanted false: a program with a schedule never gives up",
     ]
+    assert checked(schedule="1m", restart="transient")[1] == problems[:1]
     assert checked(schedule="1m", restart={"ok_exits": [0, 3], "min_delay": 5})[1] == []
 
 

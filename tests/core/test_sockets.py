@@ -27,6 +27,7 @@ def checked(value: object) -> Checked:
         ("tcp6://[::]:80", Socket("it", TCP6, "::", 80)),
         ("tcp6://[0:0:0:0:0:0:0:1]:80", Socket("it", TCP6, "::1", 80)),
         ("udp6://[2001:DB8::1]:53", Socket("it", UDP6, "2001:db8::1", 53)),
+        ("unix:///" + "x" * (MAX_PATH - 1), Socket("it", UNIX, "/" + "x" * (MAX_PATH - 1))),
         ("unix:///run/web.sock", Socket("it", UNIX, "/run/web.sock")),
         ({"address": "tcp://127.0.0.1:1", "backlog": 5, "reuse_port": True},
          Socket("it", TCP, "127.0.0.1", 1, backlog=5, reuse_port=True)),
@@ -42,6 +43,13 @@ def test_a_good_address_is_held(value: object, held: Socket) -> None:
     assert sockets({"it": address_of(held)})[0].host == held.host
 
 
+def test_as_many_sockets_are_held_as_there_may_be_with_the_oddest_names() -> None:
+    """A name is what stands between the colons of LISTEN_FDNAMES."""
+    assert len(sockets({f"s{number}": f"unix:///{number}" for number in range(MAX_SOCKETS)})) == MAX_SOCKETS
+    for name in ("!", "~", "x" * 255, "a/b"):
+        assert sockets({name: "unix:///s"})[0].name == name
+
+
 def test_sockets_are_sorted_by_name() -> None:
     """The order in an object means nothing, and the program counts on one."""
     assert [one.name for one in sockets({"b": "tcp://127.0.0.1:1", "a": "tcp://127.0.0.1:2"})] == ["a", "b"]
@@ -53,7 +61,7 @@ def test_sockets_are_sorted_by_name() -> None:
     [
         "", "127.0.0.1:80", "tcp://127.0.0.1", "tcp://127.0.0.1:", "tcp://127.0.0.1:0", "tcp://127.0.0.1:65536",
         "tcp://127.0.0.1:http", "tcp://localhost:80", "tcp://*:80", "tcp://:80", "tcp://1.2.3:80", "tcp://1.2.3.256:80",
-        "tcp://1.2.3.04:80", "tcp://[::1]:80", "tcp6://::1:80", "tcp6://[::g]:80", "tcp6://[fe80::1%eth0]:80",
+        "tcp6://[::1:80", "tcp6://::1]:80", "tcp://1.2.3.04:80", "tcp://[::1]:80", "tcp6://::1:80", "tcp6://[::g]:80", "tcp6://[fe80::1%eth0]:80",
         "tcp6://127.0.0.1:80", "TCP://127.0.0.1:80", "http://127.0.0.1:80", "tcp://127.0.0.1:\u0663", "unix://run/s",
         "unix:/run/s", "unix:///run/", "unix://", "unix:///a\0b", "unix:///a\nb", 80, None, True,
         ["tcp://127.0.0.1:80"],

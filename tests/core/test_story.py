@@ -352,8 +352,8 @@ def test_a_program_that_left_others_behind_says_so() -> None:
 
 @pytest.mark.parametrize(
     ("span", "words"),
-    [(0.00123, "0.00123 s"), (7.3, "7.3 s"), (59.9, "59.9 s"), (60, "1 min 0 s"), (725, "12 min 5 s"),
-     (3600, "1 h 0 min"), (11_100, "3 h 5 min"), (187_200, "2 d 4 h")],
+    [(0.00123, "0.00123 s"), (1, "1 s"), (1.5, "1.5 s"), (7.3, "7.3 s"), (59.9, "59.9 s"), (60, "1 min 0 s"),
+     (725, "12 min 5 s"), (3600, "1 h 0 min"), (11_100, "3 h 5 min"), (187_200, "2 d 4 h")],
 )  # fmt: skip
 def test_spans_are_said_as_people_say_them(span: float, words: str) -> None:
     """Two units at most."""

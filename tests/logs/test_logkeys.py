@@ -1,11 +1,23 @@
 """The ``log`` key: every form that it may take, and every way to get it wrong."""
 
+import json
+
 import pytest
 
 from ncolony.core.check import check
 from ncolony.core.keyspec import Mismatch
-from ncolony.core.logkeys import CONSOLE_KEYS, FILE_KEYS, SYSLOG_KEYS, a_log
-from ncolony.core.logspec import ConsoleLog, FileLog, LogSpec, SyslogLog, from_text, path_of, to_text
+from ncolony.core.logkeys import CONSOLE_KEYS, FACILITIES, FILE_KEYS, SYSLOG_KEYS, a_log
+from ncolony.core.logspec import (
+    DEFAULT_MAX_BYTES,
+    ConsoleLog,
+    FileLog,
+    LogSpec,
+    SyslogLog,
+    from_text,
+    is_device,
+    path_of,
+    to_text,
+)
 from ncolony.core.program import Defaults
 from ncolony.core.readers import a_size
 
@@ -127,11 +139,35 @@ def test_a_near_miss_of_an_inner_key_is_named():
 
 @pytest.mark.parametrize(
     ("text", "size"),
-    [("10MB", 10**7), ("1GiB", 2**30), ("1.5kB", 1500), ("7", 7), ("64 KiB", 65536), ("100B", 100), (12, 12)],
+    [
+        ("10MB", 10**7),
+        ("1GiB", 2**30),
+        ("1.5kB", 1500),
+        ("7", 7),
+        ("64 KiB", 65536),
+        ("100B", 100),
+        (12, 12),
+    ],
 )
 def test_sizes_are_bytes_or_carry_a_unit(text, size):
     """Decimal and binary units are told apart as the standards do."""
     assert a_size(text) == size
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("9" * 18, int("9" * 18)), ("8.7MB", 8_700_000), ("1.000001MB", 1_000_001), ("0.0001kB", 0), ("1.5", 1)],
+)
+def test_sizes_are_exact(text, size):
+    """Not a byte less because a computer counts by twos; of a part of a byte nothing is kept."""
+    assert a_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["1." + "0" * 7, "0" * 18 + "1", "10x", "x10", "10xB", "1.B", ".5B"])
+def test_no_more_digits_are_read_than_a_size_can_have(text):
+    """And nothing but digits."""
+    with pytest.raises(Mismatch):
+        a_size(text)
 
 
 @pytest.mark.parametrize(
@@ -141,6 +177,69 @@ def test_other_sizes_are_refused(text):
     """Rather than guessed at."""
     with pytest.raises(Mismatch):
         a_size(text)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *({"file": "/a/b", "format": word} for word in ("raw", "prefix", "json")),
+        *({"file": "/a/b", "full": word} for word in ("drop", "block")),
+        *({"console": word} for word in ("prefix", "json", "plain")),
+        *({"syslog": "/dev/log", "format": word} for word in ("rfc3164", "rfc5424")),
+    ],
+)
+def test_the_words_of_the_reference_are_taken(value):
+    """These and no others: they stand in people's files."""
+    (target,) = a_log(value).stdout
+    assert set(value.values()) <= {getattr(target, name) for name in target.__match_args__}
+
+
+def test_the_defaults_of_keys_and_records_are_the_same():
+    """Two places that say one thing; the reference in docs/ is made of the first."""
+    defaults = {key.name: key.default.strip('"') for key in (*SYSLOG_KEYS, *CONSOLE_KEYS, *FILE_KEYS)}
+    assert a_size(defaults["max_bytes"]) == DEFAULT_MAX_BYTES
+    assert str(FILE.backups) == defaults["backups"]
+    assert (FILE.format, FILE.full, FILE.compress) == (defaults["format"], defaults["full"], False)
+    assert (CONSOLE.format, CONSOLE.to) == (defaults["console"], defaults["to"])
+    assert (SyslogLog().address, FACILITIES[SyslogLog().facility]) == (defaults["syslog"], defaults["facility"])
+    assert SyslogLog().format == "rfc3164"
+
+
+def test_a_file_rotates_where_its_program_asks_for_it():
+    """By size or by age; the default size is none that was asked for."""
+    assert not FILE.rotates
+    assert not a_log({"file": "/a/b", "max_bytes": 0}).stdout[0].rotates
+    assert a_log({"file": "/a/b", "max_bytes": "1MB"}).stdout[0].rotates
+    assert a_log({"file": "/a/b", "max_age": "1d"}).stdout[0].rotates
+
+
+@pytest.mark.parametrize(
+    "path", ["/dev/null", "/dev//./null", "//dev/null", "/./dev/null", "/dev/shm", "/proc/self/fd/1", "/dev/.", "/dev/"]
+)
+def test_a_device_is_known_by_its_path(path):
+    """However it is spelled."""
+    assert is_device(path)
+
+
+@pytest.mark.parametrize(
+    "path", ["/dev/shm/a", "/dev/./shm//a", "//dev/shm/a", "/devices/a", "/var/dev/a", "dev/a", "/dev", "/proc"]
+)
+def test_files_are_no_devices(path):
+    """Also those in memory, which lie where devices do."""
+    assert not is_device(path)
+
+
+def test_the_note_of_a_log_is_as_it_was():
+    """A supervisor of this version reads what another of this version has noted."""
+    log = a_log({"stdout": ["console", {"file": "/a/b"}, "syslog"], "stderr": None})
+    assert json.loads(to_text(log)) == [
+        [
+            ["console", "prefix", "stderr"],
+            ["file", "/a/b", None, 10, None, False, "raw", "drop"],
+            ["syslog", "/dev/log", "rfc3164", 3],
+        ],
+        [],
+    ]
 
 
 def test_a_path_is_filled_in_once():

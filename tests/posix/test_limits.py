@@ -28,6 +28,7 @@ IOPRIO_GET = IOPRIO_SET.get(os.uname().machine, 0) + 1
 CPUS = sorted(os.sched_getaffinity(0))
 NOFILE = resource.getrlimit(resource.RLIMIT_NOFILE)
 STRANGER = {"uid": OTHER, "gid": OTHER}
+OWN_NICE = os.nice(0)
 OWN_SCORE = int(Path("/proc/self/oom_score_adj").read_text())
 
 
@@ -177,10 +178,10 @@ except OSError as error:
         ({"core": [8192, 8192]}, "cannot set core to 8192: above the hard limit 4096"),
         ({"core": [-1, None]}, "cannot set core to unlimited: above the hard limit 4096"),
         ({"core": [8192, None]}, "cannot set core to 8192: above the hard limit 4096"),
-        ({"nice": -1}, "cannot set nice to -1: no right to go below 0"),
+        ({"nice": OWN_NICE - 1}, f"cannot set nice to {OWN_NICE - 1}: no right to go below {OWN_NICE}"),
         ({"oom_score_adj": OWN_SCORE - 1}, f"cannot set oom_score_adj to {OWN_SCORE - 1}: no right to lower it"),
         ({"io": ["realtime", 0]}, "cannot set io to realtime, level 0: no right to this class"),
-        ({"core": [4096, 4096], "nice": 1, "io": ["idle", 4]}, ""),
+        ({"core": [4096, 4096], "nice": min(OWN_NICE + 1, 19), "io": ["idle", 4]}, ""),
     ],
 )
 def test_what_needs_rights_says_so(limits, why):
