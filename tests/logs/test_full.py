@@ -27,16 +27,16 @@ class Room:
 
 
 class SmallDisk(Room):
-    """A file system of one megabyte."""
+    """A file system of four megabytes, half a megabyte of which is free."""
 
     def __init__(self, path):
         super().__init__(path)
         self._libc = ctypes.CDLL(None, use_errno=True)
-        if self._libc.mount(b"none", os.fsencode(path), b"tmpfs", 0, b"size=1m"):
+        if self._libc.mount(b"none", os.fsencode(path), b"tmpfs", 0, b"size=4m"):
             pytest.skip(f"may not mount a small file system: {os.strerror(ctypes.get_errno())}")
         self.words = os.strerror(28)
         self.hog = path / "hog"
-        self.hog.write_bytes(b"x" * (MEGABYTE // 2))
+        self.hog.write_bytes(b"x" * (MEGABYTE * 7 // 2))
 
     def make(self):
         """Make room."""

@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.logs.conftest import rotated
 
 KILLS = int(os.environ.get("NCOLONY_TEST_KILLS", "100"))
@@ -62,10 +64,10 @@ class Lines:
         return len(backups)
 
 
-def start(fifo, log):
+def start(fifo, log, *basin):
     """Start what carries; return when it is at work."""
     carrier = Path(__file__).with_name("carrier.py")
-    command = [sys.executable, str(carrier), str(fifo), str(log), str(MAX_BYTES), str(BACKUPS)]
+    command = [sys.executable, str(carrier), str(fifo), str(log), str(MAX_BYTES), str(BACKUPS), *map(str, basin)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
     assert process.stdout.read(1) == b"!", process.stderr.read()
@@ -79,23 +81,27 @@ def end(process, number):
     return complaints.decode()
 
 
-def test_no_line_is_lost_or_doubled_by_kills(tmp_path):
+@pytest.mark.parametrize("pipes", [1, 2], ids=["one pipe", "with a basin"])
+def test_no_line_is_lost_or_doubled_by_kills(tmp_path, pipes):
     """Bug 10: the program is alive throughout, and the log has no seam, over kills at random moments."""
     fifo, log = tmp_path / "fifo", tmp_path / "log"
-    os.mkfifo(fifo)
-    keeps = os.open(fifo, os.O_RDWR)  # as the supervisor of the next moment would find it: the bytes stay in the pipe
+    basin = [tmp_path / "basin"] if pipes > 1 else []
+    for one in (fifo, *basin):
+        os.mkfifo(one)
+    # as the supervisor of the next moment would find them: the bytes stay in the pipes
+    keeps = [os.open(one, os.O_RDWR) for one in (fifo, *basin)]
     program = subprocess.Popen([sys.executable, "-c", PROGRAM, str(fifo)], stdout=subprocess.PIPE)
     lines, chance = Lines(log), random.Random()  # noqa: S311 - any moment will do
     full = 0
     try:
         for _ in range(KILLS):
-            carrier = start(fifo, log)
+            carrier = start(fifo, log, *basin)
             time.sleep(chance.random() ** 3 * 0.05)  # the random moment
             assert end(carrier, signal.SIGKILL) == ""
             assert program.poll() is None
             full += lines.take_backups() >= BACKUPS
         program.send_signal(signal.SIGTERM)
-        carrier = start(fifo, log)
+        carrier = start(fifo, log, *basin)
         wrote = int(program.communicate(timeout=20)[0])
         assert end(carrier, signal.SIGTERM) == ""
         assert not full, "backups were rotated away: nothing can be said of them"
@@ -106,4 +112,5 @@ def test_no_line_is_lost_or_doubled_by_kills(tmp_path):
     finally:
         program.kill()
         program.communicate()
-        os.close(keeps)
+        for one in keeps:
+            os.close(one)

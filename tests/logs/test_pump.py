@@ -14,7 +14,7 @@ import pytest
 import ncolony
 from ncolony.core.logspec import ConsoleLog, FileLog, SyslogLog
 from ncolony.posix.console import readable
-from ncolony.posix.pump import RECENT, WIDE, Pump, Recent, last_lines
+from ncolony.posix.pump import RECENT, WIDTHS, Pump, Recent, last_lines
 from ncolony.posix.targets import LineTarget, Origin, Targets
 from tests.logs.conftest import joined, numbered, rotated
 
@@ -73,7 +73,7 @@ def test_a_pipe_that_a_program_fills_is_made_wide(bench, targets, tmp_path):
     program.says(b"a line\n")
     assert fcntl(program.end, F_GETPIPE_SZ) == before
     program.says(b"x" * before)
-    assert fcntl(program.end, F_GETPIPE_SZ) == WIDE
+    assert fcntl(program.end, F_GETPIPE_SZ) == WIDTHS[0]
     assert (tmp_path / "log").read_bytes() == b"a line\n" + b"x" * before
 
 

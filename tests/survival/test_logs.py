@@ -8,7 +8,7 @@ from time import monotonic
 import pytest
 
 from tests.logs.conftest import joined, rotated
-from tests.scenarios.colony import on_both, on_native, until
+from tests.scenarios.colony import descriptors_of, keepers, on_both, on_native, until
 
 # Numbers its lines, which are of many lengths, and writes them in pieces; after SIGTERM it ends at the end of a line.
 WRITER = """\
@@ -24,6 +24,20 @@ for number in itertools.count():
         if ended:
             break
         time.sleep(0.002)
+"""
+# The same, as fast as it can with a rest now and then, in lines that are easy to compare; it ends after a whole one.
+CHATTY = """\
+import itertools, os, signal, time
+ended = []
+signal.signal(signal.SIGTERM, lambda *_: ended.append(1))
+for block in itertools.count():
+    data = b"".join(b"%063d\\n" % number for number in range(block * 1000, block * 1000 + 1000))
+    while data:
+        data = data[os.write(1, data) :]
+    if block % 64 == 63:
+        if ended:
+            break
+        time.sleep(0.01)
 """
 WRITERS = 3
 ROUNDS = 20
@@ -89,6 +103,37 @@ def test_no_line_is_lost_or_doubled_by_kills_of_the_supervisor(mortal):
             mortal.wait_for(rf"p{number} runs on, pid {pid}$", since=since)
     mortal.stop()
     check(mortal)
+
+
+@on_native
+def test_no_line_is_lost_or_doubled_by_kills_while_a_program_writes_much(mortal):
+    """Bug 10: its output goes through a second pipe, which has to outlive the supervisor too."""
+    chance = random.Random(13)  # noqa: S311 - the same moments every time
+    path = mortal.folder / "log"
+    log = {"file": str(path), "max_bytes": "4MB", "backups": 1000}
+    mortal.conf("web", {"args": ["python", "-c", CHATTY], "log": log})
+    mortal.start()
+    pid = mortal.one("web")
+    keeper = until(lambda: keepers(mortal.folder), "a keeper")[0]
+    until(lambda: len(pipes_of(keeper)) == 2, "the keeper has a second pipe of the program")
+    for _ in range(8):
+        wait_a_moment(chance)
+        mortal.kill()
+        since = mortal.here()
+        mortal.again()
+        mortal.wait_for(rf"web runs on, pid {pid}$", since=since)
+    mortal.stop()
+    data = joined(path)
+    count = len(data) // 64
+    assert count > 64_000
+    for first in range(0, count, 1000):
+        block = b"".join(b"%063d\n" % number for number in range(first, min(first + 1000, count)))
+        assert data[first * 64 : first * 64 + 64_000] == block
+
+
+def pipes_of(pid):
+    """Return the pipes that a process has open."""
+    return {target for target in descriptors_of(pid).values() if target.startswith("pipe:")}
 
 
 @on_native

@@ -19,7 +19,7 @@ from ncolony.core.events import Slot
 from ncolony.core.jsontext import read, write
 from ncolony.core.logspec import ConsoleLog, LogSpec, from_text, to_text
 from ncolony.posix.keeping import PIPES
-from ncolony.posix.pipes import STREAMS, Stream, pipes_of, reopened
+from ncolony.posix.pipes import BASIN, STREAMS, Stream, pipes_of, reopened, to_read
 from ncolony.posix.plainfile import read_plain
 from ncolony.posix.pump import Pump
 from ncolony.posix.targets import Origin
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from ncolony.core.logspec import Target
     from ncolony.ports import Loop, Take
+    from ncolony.posix.basin import Basin
     from ncolony.posix.keeping import Keeping, Kept
     from ncolony.posix.targets import Targets
 
@@ -64,7 +65,7 @@ class Channel:
         """
         for name in STREAMS:
             if name in taken or name == STREAMS[0] or not self._log.joined:
-                self._add(name, taken.pop(name, -1), rests.get(name, {}))
+                self._add(name, taken.pop(name, -1), rests.get(name, {}), taken.pop(name + BASIN, -1))
         self._warn(STREAMS)
 
     @property
@@ -82,6 +83,8 @@ class Channel:
         try:
             for name, stream in self._streams.items():
                 copies[name] = stream.to_keep()
+                if stream.basin >= 0:
+                    copies[name + BASIN] = to_read(stream.basin)
         except OSError:  # no room for copies, or no /proc: they live as long as somebody else has them
             for fd in copies.values():
                 os.close(fd)
@@ -94,7 +97,7 @@ class Channel:
         out = self._streams[stdout].child_fd()
         if not self._log.joined:
             if stderr not in self._streams:
-                self._add(stderr, -1, {})
+                self._add(stderr, -1, {}, -1)
                 self.keep()
             return out, self._streams[stderr].child_fd()
         if stderr in self._streams:  # for who was left behind by an earlier run, if anybody: the file is the others'
@@ -198,23 +201,48 @@ class Channel:
     def _logs(self, name: str) -> tuple[Target, ...]:
         return self._log.stdout if name == STREAMS[0] else self._log.stderr
 
-    def _add(self, name: str, pipe: int, rests: Mapping[str, str]) -> None:
+    def _add(self, name: str, pipe: int, rests: Mapping[str, str], basin: int) -> None:
         stream = Stream(pipe)
+        stream.basin = basin
         logs = self._logs(name)
         targets = self._targets.open(logs, self._origin, name)
         for log, target in zip(logs, targets, strict=True):
             if rest := rests.get(repr(log)) if rests else None:
                 target.write(rest.encode("latin-1"))
         try:
-            stream.pump = Pump(self._loop, stream.read, targets)
+            kept = None if basin < 0 else self._basin_of(basin)
+            stream.pump = Pump(self._loop, stream.read, targets, kept, partial(self._make_basin, stream))
         except OSError:
             for target in targets:
                 target.close()
             stream.close()
+            if basin >= 0:
+                os.close(basin)
             raise
         self._streams[name] = stream
         if self._takers:
             self._tap()
+
+    def _make_basin(self, stream: Stream) -> Basin | None:
+        """Make the second pipe of a stream, and have the keeper hold it before anything is in it."""
+        from ncolony.posix.basin import new_basin_fd
+
+        if not self._is_held():
+            return None
+        try:
+            stream.basin = new_basin_fd()
+        except OSError:
+            return None  # no room for it: it goes on as before
+        self.keep()
+        return self._basin_of(stream.basin)
+
+    def _basin_of(self, fd: int) -> Basin:
+        from ncolony.posix.basin import Basin
+
+        return Basin(fd, self._is_held)
+
+    def _is_held(self) -> bool:
+        return self._keeping is not None and self._keeping.holds
 
     def _warn(self, names: Sequence[str]) -> None:
         """Say what stands against the targets, as far as can be told beforehand."""
@@ -312,7 +340,7 @@ class PipeChannels:
         self._made.add(channel)
         for follower in self._followers:
             channel.follow(*follower)
-        if channel.streams != kept.keys():
+        if channel.streams != kept.keys() & set(STREAMS):
             channel.keep()
         return channel
 

@@ -81,10 +81,12 @@ class FileTarget:
             except BlockingIOError:
                 raise
             except OSError as error:
-                if error.errno not in (EINVAL, ESPIPE):
+                if error.errno in (EINVAL, ESPIPE):
+                    self._file.splices = False
+                else:
                     self._failed(error)
-                    return 0 if self._block else 1
-                self._file.splices = False
+                    if self._block:
+                        return 0
         data = os.read(pipe, CHUNK)
         self.write(data)
         return len(data)

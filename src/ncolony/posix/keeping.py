@@ -70,6 +70,11 @@ class Keeping:
         self.renewed: list[Callable[[], None]] = []
         """Called when there is a new keeper, which has to be told everything."""
 
+    @property
+    def holds(self) -> bool:
+        """Tell whether there is a keeper that has all it was given, as far as is known."""
+        return self._link is not None and self._link.idle
+
     def recall(self) -> dict[str, dict[str, Kept]]:
         """Return what an earlier supervisor left with its keeper, as it was kept; that keeper goes on as ours."""
         found: dict[str, dict[str, Kept]] = {PIPES: {}, SOCKETS: {}}

@@ -57,6 +57,11 @@ class Link:
         keeper.setblocking(False)
         loop.watch(keeper.fileno(), self._hear)
 
+    @property
+    def idle(self) -> bool:
+        """Tell whether no message waits."""
+        return not self._waiting
+
     def send(self, words: tuple[str, ...], fds: tuple[int, ...] = ()) -> None:
         """Send a message now, or after those that wait. Its descriptors are closed here then."""
         self._waiting.append((words, fds))

@@ -12,17 +12,20 @@ if TYPE_CHECKING:
     from ncolony.posix.pump import Pump
 
 STREAMS = ("stdout", "stderr")
+BASIN = ".basin"  # what the second pipe of a stream is kept as, behind the stream's name
 
 
 class Stream:
     """One stream of one slot."""
 
-    __slots__ = ("_handed", "_spare", "_write", "pump", "read")
+    __slots__ = ("_handed", "_spare", "_write", "basin", "pump", "read")
     pump: Pump
+    basin: int
+    """The second pipe of a program that writes much, which its pump closes; -1: it has none."""
 
     def __init__(self, read: int = -1) -> None:
         """Read the pipe ``read``, which is open for both, or a new one. Raises OSError."""
-        self._handed = -1
+        self._handed = self.basin = -1
         self.read, self._spare, self._write = (read, -1, -1) if read >= 0 else _new_pipe()
 
     def child_fd(self) -> int:
@@ -43,7 +46,7 @@ class Stream:
         if self._spare >= 0:
             spare, self._spare = self._spare, -1
             return spare
-        return os.open(f"/proc/self/fd/{self.read}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return to_read(self.read)
 
     def spawned(self) -> None:
         """Close what was only opened to be handed on."""
@@ -64,6 +67,11 @@ class Stream:
         os.close(self.read)
         if self._write >= 0:
             os.close(self._write)
+
+
+def to_read(pipe: int) -> int:
+    """Return the pipe opened anew, to read only. Raises OSError; FileNotFoundError where /proc is missing."""
+    return os.open(f"/proc/self/fd/{pipe}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def reopened(kept: Mapping[str, int]) -> dict[str, int]:

@@ -1,7 +1,8 @@
 """Carries one stream of a program from its pipe to wherever it goes, one bounded piece a turn of the loop.
 
-A single file is spliced to. Anything else is read once, and each target gets the bytes. While a target is blocked the
-pipe is not read: it fills, and the program waits; it costs nothing.
+A single file is spliced to, for a program that writes much through a second pipe (see basin.py). Anything else is read
+once, and each target gets the bytes. While a target is blocked the pipe is not read: it fills, and the program waits;
+it costs nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from ncolony.ports import Loop
+    from ncolony.posix.basin import Basin
     from ncolony.posix.filetarget import FileTarget
 
     class Target(Protocol):
@@ -46,8 +48,10 @@ if TYPE_CHECKING:
             """Write what is left, and give everything back."""
 
 
-WIDE = 1 << 20  # bytes: the most that a user may ask for
+WIDTHS = (1 << 20, 1 << 18)  # bytes of a pipe: the most that a user may ask for, and what there may still be room for
 CHUNK = 65536  # bytes read at a time, and four times as many spliced: a chatty program gets no longer turn than this
+MUCH = CHUNK // 2  # a pipe that has this much in it is full soon; one is hardly ever full to the byte
+CHATTY = 8  # so many pieces in a row with much in them, and a stream gets a second pipe
 RECENT = 65536
 SMALL = 4096
 MAX_DRAIN = 2 << 20  # bytes: more than a pipe holds, and an end against a child left behind that never stops writing
@@ -90,11 +94,24 @@ def last_lines(data: bytes, count: int) -> list[bytes]:
 class Pump:
     """One stream of one slot, over all its runs."""
 
-    __slots__ = ("_file", "_loop", "_pipe", "_recent", "_targets", "_watching", "_wide", "ear", "moved", "tap")
+    __slots__ = ("_basin", "_file", "_loop", "_make_basin", "_much", "_pipe", "_recent", "_targets", "_watching",
+                 "_wide", "ear", "moved", "tap")  # fmt: skip
 
-    def __init__(self, loop: Loop, pipe: int, targets: Sequence[Target]) -> None:
-        """Read ``pipe``, which never waits, whenever there is something in it."""
+    def __init__(
+        self,
+        loop: Loop,
+        pipe: int,
+        targets: Sequence[Target],
+        basin: Basin | None = None,
+        make_basin: Callable[[], Basin | None] | None = None,
+    ) -> None:
+        """Read ``pipe``, which never waits, whenever there is something in it.
+
+        ``basin`` is that of who has read this pipe before; ``make_basin`` makes one for a program that writes much.
+        """
         self._loop, self._pipe = loop, pipe
+        self._basin, self._make_basin = basin, make_basin
+        self._much = 0  # pieces in a row with much in them
         self._watching = self._wide = False
         self.ear: Callable[[bytes], bool] | None = None
         """Gets what goes by, until it returns true; nothing is spliced as long."""
@@ -142,13 +159,16 @@ class Pump:
             self.tap(b"")
 
     def close(self) -> None:
-        """Drain, and give everything but the pipe back."""
+        """Drain, and give everything but the pipe back; what is in the basin goes as well."""
         self.drain()
         if self._watching:
             self._loop.unwatch(self._pipe)
             self._watching = False
         else:
             self._take_what_is_left()
+        if self._basin is not None:
+            self._basin.close()
+            self._basin = None
         targets, self._targets = self._targets, ()
         for target in targets:
             target.changed = _nothing
@@ -159,27 +179,49 @@ class Pump:
         wanted = not any(target.blocked for target in self._targets)
         if wanted and not self._watching:
             self._loop.watch(self._pipe, self._move)
+            self._watching = True
+            if self._basin is not None and self._basin.left:
+                self._move()  # the pipe itself may be empty
         elif self._watching and not wanted:
             self._loop.unwatch(self._pipe)
-        self._watching = wanted
+            self._watching = False
 
     def _move(self) -> int:
         """Move one piece, and return its size; 0: there is no more."""
-        moved = self._carry()
+        moved = more = self._carry()
+        basin = self._basin
+        while more and basin is not None and basin.left and self._watching:  # else nobody would come back for it
+            more = self._carry()
+            moved += more
         self.moved += moved
-        if moved >= CHUNK and not self._wide:
-            self._widen()
+        if moved >= MUCH:
+            self._is_much()
+        else:
+            self._much = 0
         return moved
 
     def _carry(self) -> int:
-        file = self._file
+        file, basin, source = self._file, self._basin, self._pipe
+        single = self.ear is None and self.tap is None and len(self._targets) == 1
+        spliced = file if single and file is not None and file.splices else None
         try:
-            if file is not None and self.ear is None and self.tap is None and len(self._targets) == 1 and file.splices:
-                return file.take(self._pipe)
-            data = os.read(self._pipe, CHUNK)
+            if basin is not None and (basin.left or (spliced is not None and basin.held())):
+                if not basin.left:
+                    basin.fill(source)
+                source = basin.fd
+            moved = self._read(source) if spliced is None else spliced.take(source)
         except BlockingIOError:
+            if basin is not None and source == basin.fd:
+                basin.left = 0
+                return self._carry()  # it is empty, as it turns out; the pipe may not be
             return 0
-        if file is None:
+        if basin is not None and source == basin.fd:
+            basin.left -= moved
+        return moved
+
+    def _read(self, source: int) -> int:
+        data = os.read(source, CHUNK)
+        if self._file is None:
             if self._recent is None:
                 self._recent = Recent()
             self._recent.add(data)
@@ -191,23 +233,35 @@ class Pump:
             self.ear = None
         return len(data)
 
+    def _is_much(self) -> None:
+        """See to it that a program that writes much waits less often."""
+        self._much += 1
+        if not self._wide:
+            self._widen()
+        if self._much == CHATTY and self._make_basin is not None and self._basin is None:
+            self._basin = self._make_basin()
+
     def _widen(self) -> None:
         """Make room in the pipe of a program that fills it: it waits less often, and so do we."""
         self._wide = True
-        try:
-            fcntl(self._pipe, F_SETPIPE_SZ, WIDE)
-        except OSError:
-            pass  # more than a user may have in pipes; then it stays as it is
+        for width in WIDTHS:
+            try:
+                fcntl(self._pipe, F_SETPIPE_SZ, width)
+            except OSError:
+                continue  # more than a user may have in all pipes
+            return
 
     def _take_what_is_left(self) -> None:
         """Hand on what a blocked target has left in the pipe: there is no later, and it counts what it cannot write."""
-        try:
-            for _ in range(MAX_DRAIN // CHUNK):
-                data = os.read(self._pipe, CHUNK)
-                for target in self._targets:
-                    target.write(data)
-        except BlockingIOError:
-            pass
+        for source in (self._pipe,) if self._basin is None else (self._basin.fd, self._pipe):
+            try:
+                for _ in range(MAX_DRAIN // CHUNK):
+                    data = os.read(source, CHUNK)
+                    self.moved += len(data)
+                    for target in self._targets:
+                        target.write(data)
+            except BlockingIOError:
+                pass
 
 
 def _nothing() -> None:
