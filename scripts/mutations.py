@@ -105,6 +105,14 @@ def is_for_readers(node):
     return isinstance(asked, ast.Name) and asked.id == "TYPE_CHECKING"
 
 
+def sentences(tree):
+    """Return the texts of more than one word to which a module gives names: they stand in errors."""
+    for node in tree.body:
+        text = node.value if isinstance(node, ast.Assign) else None
+        if isinstance(text, ast.Constant) and isinstance(text.value, str) and " " in text.value:
+            yield text
+
+
 def words_for_people(node):
     """Return what a key's declaration tells: what it wants, its default and its meaning; and the words of an error."""
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
@@ -116,7 +124,7 @@ def words_for_people(node):
 
 def left_alone(tree):
     """Return the nodes that say nothing to Python, or only something to people."""
-    found = set()
+    found = {id(text) for text in sentences(tree)}
     for node in ast.walk(tree):
         said = [getattr(node, name, None) for name in ("annotation", "returns")] + words_for_people(node)
         if isinstance(node, ast.JoinedStr | ast.Raise) or is_for_readers(node):

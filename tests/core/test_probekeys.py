@@ -143,7 +143,12 @@ def test_what_ready_cannot_be_is_refused(value: object, found: str) -> None:
         ({"tcp": 80, "timeout": 10}, "health.timeout: 10 s: a time below the period, 10 s"),
         ({"tcp": 80, "jitter": 10}, "health.jitter: 10 s: a time below the period, 10 s"),
         ({"watchdog": 9, "failures": 2}, "health.failures: 2: this key to be left out"),
-        ({"beat": "x", "timeout": 1}, "health.timeout: 1.0: this key to be left out"),
+        *(
+            ({"watchdog": 9, name: 2}, f"health.{name}: 2.0: this key to be left out: it is for checks that are made")
+            for name in ("period", "timeout", "jitter")
+        ),
+        ({"watchdog": 9, "successes": 2}, "health.successes: 2: this key to be left out"),
+        ({"beat": "x", "timeout": 1}, "health.timeout: 1.0: this key to be left out: looking at a file takes no time"),
         ({"tcp": 80, "period": 0}, "health.period: 0: a time above 0"),
         ({"tcp": 80, "failures": 0}, "health.failures: 0: a whole number from 1 up"),
         ({"log": "x"}, 'health: the unknown key "log": '),

@@ -8,47 +8,20 @@ import pytest
 
 from ncolony.core.chronicle import entry_of
 from ncolony.core.events import (
-    PROGRAM_ADDED,
-    PROGRAM_CHANGED,
-    PROGRAM_REMOVED,
-    CommandRefused,
     InstanceChanged,
-    InstanceTakenOver,
-    ProgramsChanged,
-    Signalled,
     Slot,
-    Warned,
 )
-from ncolony.core.outcome import Usage
-from ncolony.core.program import Program
 from ncolony.core.spans import ago, seconds
 from ncolony.core.states import (
     UP,
-    Backoff,
-    DeadlinePassed,
     Ended,
-    Fatal,
     Input,
     Instance,
-    Killing,
-    Outdated,
-    Overdue,
-    Ready,
-    Restart,
     Running,
-    Spawned,
-    SpawnFailed,
     Spawning,
-    Start,
-    Starting,
     State,
-    Stop,
-    Stopped,
     Stopping,
-    Sweeping,
-    Swept,
     Unhealthy,
-    Waiting,
 )
 from ncolony.core.story import is_wrong, tell
 
@@ -62,100 +35,6 @@ def changed(before: State, given: Input, after: State, attempt: int = 0) -> Inst
     return InstanceChanged(WEB, Instance(before, UP, 0, 4), Instance(after, UP, attempt, 4), given, NOW)
 
 
-def entry(before: State, given: Input, after: State, attempt: int = 0) -> Entry | None:
-    """Return what is kept of a change, without whose it is."""
-    found = entry_of(changed(before, given, after, attempt))
-    return found and {key: value for key, value in found.items() if key not in {"p", "n", "r"}}
-
-
-END = Ended(4, 1, usage=Usage(0.5, 0.25, 31_000_000))
-
-
-@pytest.mark.parametrize(
-    ("found", "wanted"),
-    [
-        (entry(Spawning(0.0), Spawned(4, 99), Running(99, 0.0)), {"k": "start", "pid": 99}),
-        (
-            entry(Running(99, 0.0), Overdue(4, "its run took longer than 5 s"), Stopping(99, 17.0)),
-            {"k": "stop", "cause": "overdue", "why": "its run took longer than 5 s"},
-        ),
-        (
-            entry(Spawning(0.0), SpawnFailed(4, "no such file"), Backoff(13.0), 1),
-            {"k": "fail", "why": "no such file", "next": {"state": "backoff", "in": 1.0, "attempt": 2}},
-        ),
-        (
-            entry(Running(99, 10.0), END, Spawning(NOW)),
-            {
-                "k": "end",
-                "status": 1,
-                "ran": 2.0,
-                "user": 0.5,
-                "system": 0.25,
-                "peak": 31_000_000,
-                "next": {"state": "spawning"},
-            },
-        ),
-        (
-            entry(Starting(99, 11.5, 20.0), Ended(4, -SIGSEGV, core=True, left=True), Sweeping(13.0, None)),
-            {
-                "k": "end",
-                "status": -11,
-                "ran": 0.5,
-                "early": True,
-                "core": True,
-                "left": True,
-                "next": {"state": "sweeping"},
-            },
-        ),
-        (
-            entry(Running(99, 0.0), Ended(4, 1, usage=Usage(0, 0, 0)), Fatal("exited with status 1"), 8),
-            {
-                "k": "end",
-                "status": 1,
-                "ran": 12.0,
-                "user": 0,
-                "system": 0,
-                "next": {"state": "fatal", "why": "exited with status 1", "attempt": 8},
-            },
-        ),
-        (
-            entry(Stopping(99, 20.0), Ended(4, None), Stopped()),
-            {"k": "end", "status": None, "next": {"state": "stopped"}},
-        ),
-        (
-            entry(Running(99, 0.0), Stop(why="by ann"), Stopping(99, 17.0)),
-            {"k": "stop", "cause": "asked", "why": "by ann"},
-        ),
-        (entry(Running(99, 0.0), Restart(), Stopping(99, 17.0)), {"k": "stop", "cause": "replaced", "why": ""}),
-        (
-            entry(Running(99, 0.0), Outdated(4, "db is ready no more"), Stopping(99, 17.0)),
-            {"k": "stop", "cause": "outdated", "why": "db is ready no more"},
-        ),
-        (
-            entry(Running(99, 0.0), Unhealthy(4, "HTTP 500"), Stopping(99, 17.0)),
-            {"k": "stop", "cause": "unhealthy", "why": "HTTP 500"},
-        ),
-        (
-            entry(Starting(99, 0.0, 12.0), DeadlinePassed(12.0), Stopping(99, 17.0)),
-            {"k": "stop", "cause": "not-ready", "why": ""},
-        ),
-        (entry(Stopping(99, 12.0), DeadlinePassed(12.0), Killing(99, 17.0)), {"k": "kill"}),
-        (entry(Killing(99, 12.0), DeadlinePassed(12.0), Killing(99, 17.0)), None),
-        (entry(Stopping(99, 12.0), Stop(0.0), Stopping(99, 12.0)), {"k": "asked", "what": "stop", "why": ""}),
-        (entry(Starting(99, 0.0, 60.0), Ready(4), Running(99, 0.0)), {"k": "ready", "how": "said"}),
-        (entry(Starting(99, 0.0, 12.0), DeadlinePassed(12.0), Running(99, 0.0)), {"k": "ready", "how": "lived"}),
-        (entry(Stopped(), Start(), Waiting(NOW)), {"k": "wait"}),
-        (entry(Stopped(), Start(), Spawning(NOW)), None),
-        (entry(Stopped(), Start("by ann"), Spawning(NOW)), {"k": "asked", "what": "start", "why": "by ann"}),
-        (entry(Backoff(NOW), DeadlinePassed(NOW), Spawning(NOW)), None),
-        (entry(Sweeping(NOW, None), Swept(4), Spawning(NOW)), {"k": "swept", "next": {"state": "spawning"}}),
-    ],
-)
-def test_entries_of_changes(found: Entry | None, wanted: Entry | None) -> None:
-    """Each with what is needed to tell the story later, and no more."""
-    assert found == wanted
-
-
 def test_an_end_is_told_of_the_run_that_ended_though_the_next_one_begins_at_once() -> None:
     """The reason for it belongs to that run; with the number of the next one, it would not be found."""
     stop = changed(Running(99, 0.0), Unhealthy(4, "HTTP 500"), Stopping(99, 17.0))
@@ -164,30 +43,6 @@ def test_an_end_is_told_of_the_run_that_ended_though_the_next_one_begins_at_once
     entries = [{**found, "t": 999.5} for event in (stop, end) if (found := entry_of(event))]
     lines = tell(status(run=5), entries, 1000.0, str)
     assert lines[1] == "  was killed by SIGTERM: unhealthy: HTTP 500, just now (run 4)"
-
-
-@pytest.mark.parametrize(
-    ("event", "wanted"),
-    [
-        (Warned(WEB, "hangs"), {"p": "web", "n": 1, "k": "warning", "what": "hangs"}),
-        (Signalled(WEB, 1, "by ann"), {"p": "web", "n": 1, "k": "signal", "signal": 1, "why": "by ann"}),
-        (
-            InstanceTakenOver(WEB, Instance(Running(99, 0.0), UP, 0, 7), 0, 5),
-            {"p": "web", "n": 1, "k": "taken", "state": "running", "pid": 99, "r": 7},
-        ),
-        (ProgramsChanged(PROGRAM_REMOVED, "web", None), {"p": "web", "k": "removed"}),
-        (
-            ProgramsChanged(PROGRAM_CHANGED, "web", Program("web", ("web",)), ("args",), restart=True),
-            {"p": "web", "k": "changed", "fields": ["args"], "restart": True},
-        ),
-        (ProgramsChanged(PROGRAM_CHANGED, "web", Program("web", ("web",))), None),
-        (ProgramsChanged(PROGRAM_ADDED, "web", Program("web", ("web",))), None),
-        (CommandRefused(WEB, Start(), "it is running already"), None),
-    ],
-)
-def test_entries_of_other_events(event: object, wanted: Entry | None) -> None:
-    """What nobody will ask for is not kept."""
-    assert entry_of(event) == wanted  # type: ignore[arg-type]
 
 
 def status(**more: object) -> Entry:
@@ -273,6 +128,12 @@ def test_what_happened_after_the_last_end_is_not_told_as_before_it() -> None:
         ([{"k": "signal", "signal": 1, "t": 999.0}, {"k": "end", "status": -SIGKILL}], "was killed by SIGKILL"),
         ([{"k": "end", "status": -SIGKILL, "oom": True}], "was killed by SIGKILL (probably out of memory)"),
         ([{"k": "end", "status": -SIGSEGV, "core": True}], "was killed by SIGSEGV (core dumped)"),
+        ([{"k": "signal", "signal": 9, "t": 989.5}, {"k": "end", "status": -SIGKILL}],
+         "was killed by SIGKILL: sent by an operator"),
+        ([{"k": "stop", "cause": "asked", "why": "by ann", "r": 3}, {"k": "end", "status": 1}], "exited with status 1"),
+        ([{"k": "stop", "cause": "asked", "why": ""}, {"k": "end", "status": 0}], "exited with status 0: stopped"),
+        ([{"k": "stop", "cause": "replaced", "why": ""}, {"k": "end", "status": 0}], "exited with status 0: restarted"),
+        ([{"k": "stop", "cause": "asked"}, {"k": "end", "status": 0}], "exited with status 0: stopped"),
         ([{"k": "end", "status": None}], "ended (its exit status is not known)"),
         ([{"k": "fail", "why": "no such file"}], "could not be started: no such file"),
     ],
@@ -288,6 +149,10 @@ def test_an_end_is_laid_to_who_caused_it(entries: list[Entry], line: str) -> Non
     [
         ({"state": "stopped", "held": True}, "web is stopped, by hand: `ncolony start` starts it"),
         ({"state": "waiting", "waits_for": "db to be ready"}, "web waits for db to be ready"),
+        ({"state": "stopped", "held": False}, "web is stopped"),
+        ({"state": "running", "held": True}, "web runs"),
+        ({"state": "running", "next_start": 3.0}, "web runs"),
+        ({"state": "backoff", "next_start": None}, "web waits for its next start"),
         ({"state": "waiting"}, "web waits for what it needs"),
         ({"state": "fatal", "why": "exited with status 1"},
          "web was given up: exited with status 1; `ncolony start` tries again"),
@@ -347,7 +212,28 @@ def test_what_else_happened_is_told_the_newest_first() -> None:
 def test_a_program_that_left_others_behind_says_so() -> None:
     """They were ended before the next run."""
     lines = told([{"k": "end", "status": 0, "left": True, "t": "never"}], state="stopped", uptime=None)
-    assert lines[1].endswith("(run 4; it left processes behind, which were ended)")
+    assert lines[1] == "  exited with status 0, 16 min 40 s ago (run 4; it left processes behind, which were ended)"
+
+
+def test_how_a_reload_went_is_told() -> None:
+    """It is over, or says why it is not."""
+    entries: list[Entry] = [
+        {"k": "reloaded", "why": "", "t": 6.0},
+        {"k": "reloaded", "why": "was not reloaded: it was stopped", "t": 7.0},
+    ]
+    assert told(entries)[2:] == ["    @7  was not reloaded: it was stopped", "    @6  was reloaded"]
+
+
+def test_failures_to_start_are_told_like_ends() -> None:
+    """And no heading stands over nothing."""
+    fails: list[Entry] = [{"k": "fail", "why": "no such file", "t": 990.0 + run, "r": run} for run in (3, 4)]
+    assert told([*fails, {"k": "end", "status": 1, "t": 999.5, "last": []}], state="stopped", uptime=None) == [
+        "web is stopped",
+        "  exited with status 1, just now (run 4)",
+        "  before that:",
+        "    @994  run 4 could not be started: no such file",
+        "    @993  run 3 could not be started: no such file",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -384,6 +270,9 @@ def test_spans_are_said_as_people_say_them(span: float, words: str) -> None:
         ({"state": "exited", "last_end": {"status": 0, "words": "exited with status 0"}}, ""),
         ({"state": "exited", "last_end": {"status": 3, "words": "exited with status 3"}},
          "exited with status 3, and is left as it is"),
+        ({"reload": {"under_way": True}}, ""),
+        ({"uptime": None, "reload": {"under_way": False, "failed": "it was not reloaded"}},
+         "runs; it was not reloaded"),
         ({"health": {"ok": True}}, ""),
         ({"uptime": None, "health": {"ok": False, "last_error": "HTTP 500"}}, "runs; unhealthy: HTTP 500"),
     ],

@@ -84,4 +84,23 @@ def test_files_are_compared_by_what_they_are_called_in_the_end():
     ((name, _),) = told(a={"log": {"file": "/l/b.log"}}, b={"log": {"file": "/l/{name}.log", "backups": 1}})
     assert name == "b"
     ((name, words),) = told(a={"log": {"stdout": {"file": "/l/a"}, "stderr": {"file": "/l/a", "backups": 1}}})
-    assert "another target here" in words
+    assert words == (
+        'log: found the file "/l/a", which another target here has rotated in another way, wanted one way to rotate one'
+        " file"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "instances", "meets"),
+    [
+        ("/l/{instance}", 1, ["1"]),
+        ("/l/{instance}", 3, ["1", "2", "3"]),
+        ("/l/{stream}", 1, ["stdout", "stderr"]),
+        ("/l/3", 3, ["3"]),
+    ],
+)
+def test_files_of_instances_and_streams_are_compared(path, instances, meets):
+    """Each by its own name, and by no other."""
+    for name in ("0", "1", "2", "3", "4", "stdout", "stderr"):
+        found = told(a={"log": {"file": path}, "instances": instances}, b={"log": {"file": f"/l/{name}", "backups": 1}})
+        assert bool(found) == (name in meets)

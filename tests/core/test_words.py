@@ -25,7 +25,7 @@ from ncolony.core.events import (
     Warned,
 )
 from ncolony.core.outcome import exit_code, in_words, signal_name
-from ncolony.core.program import Program
+from ncolony.core.program import Program, ReloadRule
 from ncolony.core.snapshot import InstanceView, view
 from ncolony.core.states import (
     DOWN,
@@ -170,6 +170,12 @@ def changed(
         (
             ProgramsChanged(PROGRAM_CHANGED, "web", Program("web", ("web",)), ("args", "env"), restart=True),
             "web was changed (args, env) and is being replaced",
+        ),
+        (
+            ProgramsChanged(
+                PROGRAM_CHANGED, "web", Program("web", ("web",), reload=ReloadRule()), ("args",), restart=True
+            ),
+            "web was changed (args) and is being reloaded",
         ),
         (
             ProgramsChanged(PROGRAM_CHANGED, "web", Program("web", ("web",)), ("group",)),

@@ -163,6 +163,13 @@ def test_sizes_are_exact(text, size):
     assert a_size(text) == size
 
 
+def test_every_unit_is_known():
+    """By thousands and by 1024, as the standards have them; `KB` is what people write for `kB`."""
+    units = {"B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+    units |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+    assert {unit: a_size(f"1{unit}") for unit in units} == units
+
+
 @pytest.mark.parametrize("text", ["1." + "0" * 7, "0" * 18 + "1", "10x", "x10", "10xB", "1.B", ".5B"])
 def test_no_more_digits_are_read_than_a_size_can_have(text):
     """And nothing but digits."""
