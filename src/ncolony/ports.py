@@ -56,10 +56,7 @@ class Channel(Protocol):
     """Where the output of one slot goes, over all its runs."""
 
     def child_fds(self) -> tuple[int, int]:
-        """Return the descriptors that become the next process's stdout and stderr."""
-
-    def spawned(self) -> None:
-        """Take note that a process has its descriptors by now."""
+        """Return the descriptors of what becomes the next process's stdout and stderr: pipes, opened anew for it."""
 
     def began(self, run: int, pid: int) -> None:
         """Take note of whose output it is from now on; ``pid`` 0: it is not known yet."""

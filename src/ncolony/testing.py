@@ -362,9 +362,6 @@ class FakeChannel:
         """Return numbers that are no descriptors."""
         return self._fds
 
-    def spawned(self) -> None:
-        """Take note that a process has its descriptors by now."""
-
     def began(self, run: int, pid: int) -> None:
         """Take note of whose output it is from now on."""
         if run != self.run:

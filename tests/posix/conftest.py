@@ -48,7 +48,6 @@ class Run:
         self.facts = []
         self.bench = bench
         self.process = bench.spawner.spawn(launch, lambda fact: self.facts.append(bare(fact)))
-        bench.channel.spawned()
 
     @property
     def kinds(self):

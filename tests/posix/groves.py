@@ -40,7 +40,6 @@ class Run:
         given = {"args": ("sh", "-c", script), "env": env, "scope": scope, "cwd": str(grove.folder), **more}
         launch = Launch(run=run, stdout=stdout, stderr=stderr, **given)
         self.process = grove.spawner.spawn(launch, lambda fact: self.facts.append(bare(fact)))
-        grove.channel.spawned()
         grove.runs.append(self)
 
     @property

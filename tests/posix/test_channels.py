@@ -35,7 +35,6 @@ class RealStage:
 
     def close(self):
         """Give everything back."""
-        self.channel.spawned()
         self.channel.close()
 
 

@@ -45,7 +45,6 @@ def test_what_a_run_has_used_is_told(bench):
     code = "import os; b = b'x' * (300 << 20); sum(range(3_000_000))"
     facts = []
     bench.spawner.spawn(bench.launch(sys.executable, "-S", "-c", code), facts.append)
-    bench.channel.spawned()
     bench.until(lambda: facts[1:])
     usage = facts[1].usage
     assert usage.user > 0.01
@@ -106,7 +105,6 @@ def test_end_noticed_before_the_report_leaves_no_pid_to_signal():
     end = time.monotonic() + 20
     while not (dead := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT | os.WNOHANG)):
         assert time.monotonic() < end
-    made.channel.spawned()
     made.exits._look()  # before the loop has read the report
     assert facts == [Spawned(1, dead.si_pid), Ended(1, 0)]
     assert sent == [None, None]
@@ -153,7 +151,6 @@ def test_call_that_fails_costs_no_other_end(bench):
             raise ZeroDivisionError
 
     first = bench.spawner.spawn(bench.launch("true"), fail)
-    bench.channel.spawned()
     runs = [bench.spawn("true") for _ in range(5)]
     for pid in [first.pid, *(run.pid for run in runs)]:
         wait_until_dead(pid)

@@ -38,7 +38,6 @@ class Real:
         """Start one of the scripts."""
         args = ("sh", "-c", SCRIPTS[name]) if name in SCRIPTS else (name,)
         process = self.bench.spawner.spawn(self.bench.launch(*args, run=run), lambda fact: tell(bare(fact)))
-        self.bench.channel.spawned()
         self.started.append(process)
         if name == "ignores TERM":  # and has said so
             self.bench.until(lambda: self.bench.sink.lines)

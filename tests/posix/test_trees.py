@@ -7,15 +7,17 @@ import pytest
 
 from ncolony.core.states import Ended, Spawned, SpawnFailed, Swept
 from ncolony.posix import kin
-from ncolony.posix.spawn import MANY
+from ncolony.posix.exits import PidfdExits
 from tests.posix.conftest import EXITS, OTHER, as_root
 from tests.posix.groves import DAEMON, Grove, Parent, state
 
 
-@pytest.fixture(params=EXITS)
-def grove(request, tmp_path, file_limit):
-    """A spawner with trees, with each way to learn of exits."""
-    made = Grove(tmp_path, request.param)
+@pytest.fixture(params=[*EXITS, pytest.param("thread", id="thread")])
+def grove(request, tmp_path, file_limit, monkeypatch):
+    """A spawner with trees, with each way to learn of exits, and with starts from another thread."""
+    if request.param == "thread":
+        monkeypatch.setattr("ncolony.posix.spawn.MANY", 0)
+    made = Grove(tmp_path, PidfdExits if request.param == "thread" else request.param)
     yield made
     made.close()
 
@@ -177,18 +179,6 @@ def test_programs_of_other_users_are_found_too(grove):
     assert run.facts[1].left
     run.process.signal(signal.SIGTERM, "tree")
     run.until(Spawned, Ended, Swept)
-
-
-def test_programs_beyond_the_first_thousand_are_started_from_a_thread(grove, monkeypatch):
-    """So the list of our main thread's children, which is looked through at every end, grows no further."""
-    monkeypatch.setattr("ncolony.posix.spawn.MANY", 0)
-    assert MANY > 0
-    run = grove.run("(setsid sleep 1000 &) ; exec sleep 1000").until(Spawned)
-    assert run.pid not in grove.trees._families.adopted()
-    run.process.signal(signal.SIGTERM, "tree")
-    grove.until(lambda: run.kinds()[-1] in {Ended, Swept} and (not run.facts[1].left or len(run.facts) == 3))
-    missing = grove.run("exit 0", args=("/nosuch/program",))
-    assert missing.kinds() == [SpawnFailed]
 
 
 # Taken over -----------------------------------------------------------------------------------------------------------

@@ -151,9 +151,6 @@ class SimChannel:
     def child_fds(self) -> tuple[int, int]:
         return self.pipe.fd, self.pipe.fd
 
-    def spawned(self) -> None:
-        pass
-
     def began(self, run: int, pid: int) -> None:
         pass
 

@@ -25,7 +25,7 @@ class Launch:
     env: dict[str, str]
     """Its whole environment."""
     stdout: int
-    """The descriptor that becomes its standard output."""
+    """The descriptor of the pipe that becomes its standard output; it gets one of its own, opened anew."""
     stderr: int
     stdin: bool = False
     """Its standard input is a pipe that can be written to; else it is empty."""

@@ -13,7 +13,7 @@ from ncolony.core.check import check
 from ncolony.core.names import is_ignored
 from ncolony.core.parse import NotAnObject, Problem, parse
 from ncolony.core.program import PRIORITY
-from ncolony.directory.files import Content, Gone, Partial, glance, read, stamp
+from ncolony.directory.files import Content, Gone, Partial, read, stamp
 from ncolony.posix.rotatable import why_not_rotated
 
 TYPE_CHECKING = False
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ncolony.core.program import Defaults, Program
 
+SMALL = 4096  # bytes of a file that is worth keeping until it is looked at
 SURE = 2.0  # seconds after which a file's times tell every change; before, a second write may carry the same ones
 
 
@@ -49,6 +50,8 @@ class Conf:
         """Of files whose content is known and cannot have changed unseen."""
         self._texts: dict[str, int] = {}
         """A number for the bytes that were last judged, good or bad."""
+        self._read: dict[str, Content] = {}
+        """Of files that were read and not looked at yet."""
         self._said: dict[str, str] = {}
         self._partial = Partial()
 
@@ -62,10 +65,18 @@ class Conf:
     def by_priority(self, names: Iterable[str]) -> list[str]:
         """Return names in the order in which programs are to be started, as far as a glance at their files tells.
 
-        So a low number counts in a large directory too, which is not read all at once. A thousand glances take some
-        milliseconds.
+        So a low number counts in a large directory too, whose programs are not all described at once. What is read for
+        it is not read again; what changes meanwhile is told by its stamp, once the directory is watched.
         """
-        return sorted(names, key=lambda name: (_glimpsed(glance(self._file(name))), name))
+        return sorted(names, key=lambda name: (self._priority(name), name))
+
+    def _priority(self, name: str) -> int:
+        found = read(self._file(name))
+        if not isinstance(found, Content):
+            return PRIORITY
+        if len(found.data) <= SMALL:
+            self._read[name] = found
+        return _glimpsed(found.data)
 
     def look(self, names: Iterable[str], now: float) -> tuple[dict[str, Program | None], set[str]]:
         """Look at these files: the programs that are described anew (None: no longer), and the names to look at again.
@@ -78,7 +89,7 @@ class Conf:
         for name in names:
             if is_ignored(name) or (name in self._stamps and self._stamps[name] == stamp(self._file(name))):
                 continue
-            found = read(self._file(name))
+            found = self._read.pop(name, None) or read(self._file(name))
             if isinstance(found, Gone):
                 # Where the directory itself is gone, that says nothing of the file.
                 if os.path.isdir(self.path) and self._forget(name):

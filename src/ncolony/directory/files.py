@@ -11,7 +11,6 @@ from ncolony.core.parse import MAX_BYTES
 from ncolony.core.record import record
 
 SHORTAGES = (EMFILE, ENFILE, ENOMEM)
-GLANCE = 1 << 16
 SETTLED = 1.0  # seconds a file has to lie untouched before a broken text counts as its author's last word
 
 
@@ -80,20 +79,6 @@ def read(path: str) -> Content | Unreadable | Gone:
         return Content(_read_all(fd), _stamp(status), status.st_ctime, stat.S_IMODE(status.st_mode))
     except OSError as error:
         return Unreadable(f"a file that cannot be read ({error.strerror})", 0)
-    finally:
-        os.close(fd)
-
-
-def glance(path: str) -> bytes:
-    """Return the beginning of a file; nothing where it cannot be read."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return b""
-    try:
-        return os.read(fd, GLANCE)
-    except OSError:
-        return b""
     finally:
         os.close(fd)
 

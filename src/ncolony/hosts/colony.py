@@ -279,6 +279,7 @@ class Colony:
         if not can or self._memory.lock is None:
             self._cannot("the version that is installed now cannot take over; this one goes on")
             return
+        self._spawner.finish()
         self._say("upgrading: every program goes on")
         self._answer("")
         handed_over = {HANDED_OVER: self._memory.lock}
@@ -316,6 +317,7 @@ class Colony:
 
     def leave(self) -> None:
         """Let go of the colony and leave every program running, for a successor."""
+        self._spawner.finish()
         self._door.close()
         self._control.close()
         self._companions.close()

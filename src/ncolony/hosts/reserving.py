@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 from errno import EMFILE
+from fcntl import F_GETFD, fcntl
 
 from ncolony.core.logspec import LogSpec
 
@@ -42,12 +43,19 @@ class Reserving:
 
 
 def _is_room() -> bool:
-    """Tell whether the reserve is untouched, by the numbers that the next descriptors get; the first may be holes."""
+    """Tell whether the reserve is untouched, by the numbers that the next descriptors get; the first may be holes.
+
+    The lowest number that is free is given out first. So as long as one in the middle never was, much is free.
+    """
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    try:
+        fcntl(limit // 2, F_GETFD)
+    except OSError:
+        return True
     probes: list[int] = []
     try:
         while len(probes) < HOLES:
             probes.append(os.open("/", os.O_PATH | os.O_CLOEXEC))
-        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         return probes[-1] < limit - min(RESERVE, limit // PART)
     except OSError:
         return False

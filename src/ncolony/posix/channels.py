@@ -94,20 +94,15 @@ class Channel:
     def child_fds(self) -> tuple[int, int]:
         """Return the descriptors that become the next process's stdout and stderr. Raises OSError."""
         stdout, stderr = STREAMS
-        out = self._streams[stdout].child_fd()
+        out = self._streams[stdout].child_fd
         if not self._log.joined:
             if stderr not in self._streams:
                 self._add(stderr, -1, {}, -1)
                 self.keep()
-            return out, self._streams[stderr].child_fd()
+            return out, self._streams[stderr].child_fd
         if stderr in self._streams:  # for who was left behind by an earlier run, if anybody: the file is the others'
             self._streams[stderr].pump.retarget(self._targets.open((ConsoleLog(),), self._origin, stderr))
         return out, out
-
-    def spawned(self) -> None:
-        """Take note that a process has its descriptors by now."""
-        for stream in self._streams.values():
-            stream.spawned()
 
     def began(self, run: int, pid: int) -> None:
         """Take note of whose output it is from now on; ``pid`` 0: it is not known yet."""

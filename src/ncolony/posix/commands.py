@@ -92,8 +92,14 @@ class CommandTrial:
         self._loop.watch(self._read, self._take)
         self._number += 1
         number = self._number
-        process = self._spawner.spawn(self._launch(write), lambda fact: self._learn(number, fact))
-        os.close(write)
+        held = [write]  # until it is known what became of the process, which may be started from another thread
+
+        def learn(fact: Fact) -> None:
+            while held:
+                os.close(held.pop())
+            self._learn(number, fact)
+
+        process = self._spawner.spawn(self._launch(write), learn)
         if self._done is not None:  # else it could not be started
             self._process = process
 

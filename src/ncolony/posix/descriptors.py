@@ -51,13 +51,14 @@ class FileLimit:
     def __init__(self) -> None:
         """Raise the soft limit to the hard one."""
         self.soft, self.hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self._raised = False
+        self.raised = False
+        """The limit is not that of programs, so it is changed around each start."""
         self._kept: list[int] = []
         self._lent: list[int] = []
         if self.soft != self.hard:
             try:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (self.hard, self.hard))
-                self._raised = True
+                self.raised = True
                 null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
                 self._kept = [fcntl.fcntl(null, fcntl.F_DUPFD_CLOEXEC, ABOVE) for _ in range(STAND_INS)]
                 os.close(null)
@@ -84,10 +85,10 @@ class FileLimit:
 
     def __enter__(self) -> None:
         """Put the limit back to what it was, for a process that is started now."""
-        if self._raised:
+        if self.raised:
             resource.setrlimit(resource.RLIMIT_NOFILE, (self.soft, self.hard))
 
     def __exit__(self, *_: object) -> None:
         """Raise it again."""
-        if self._raised:
+        if self.raised:
             resource.setrlimit(resource.RLIMIT_NOFILE, (self.hard, self.hard))

@@ -87,20 +87,21 @@ class Families:
 
     def __init__(self) -> None:
         """Find out which."""
-        self._listed = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
+        self.listed = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
+        """The kernel has lists, of each thread."""
 
     def adopted(self) -> list[int]:
         """Return the children of this process that are not known to be those of its other threads."""
         pid = os.getpid()
-        return children_of_thread(pid, pid) if self._listed else self.children(pid)
+        return children_of_thread(pid, pid) if self.listed else self.children(pid)
 
     def children(self, pid: int) -> list[int]:
         """Return the children of a process."""
-        return children_of(pid) if self._listed else _of_all().get(pid, [])
+        return children_of(pid) if self.listed else _of_all().get(pid, [])
 
     def lists(self, pid: int) -> dict[int, list[int]]:
         """Return the children of a process in lists with numbers of their own, in each those that came first first."""
-        if self._listed:
+        if self.listed:
             return {thread: children_of_thread(pid, thread) for thread in threads_of(pid)}
         return {child: [child] for child in self.children(pid)}  # found in no order, so none stands behind another
 
@@ -109,7 +110,7 @@ class Families:
 
         ``roots``: pids with start times, of which 0 need not be compared.
         """
-        everybody = None if self._listed else _of_all()
+        everybody = None if self.listed else _of_all()
         found: dict[int, Kin] = {}
         waiting = list(roots)
         for pid in waiting:

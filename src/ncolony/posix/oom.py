@@ -82,6 +82,11 @@ class Spared:
         if self._fd < 0:
             os.close(fd)
 
+    @property
+    def active(self) -> bool:
+        """Tell whether there is anything to be done around the start of a process."""
+        return self._fd >= 0
+
     def __enter__(self) -> None:
         """Be like others, for a process that is started now."""
         if self._fd >= 0:

@@ -18,25 +18,20 @@ BASIN = ".basin"  # what the second pipe of a stream is kept as, behind the stre
 class Stream:
     """One stream of one slot."""
 
-    __slots__ = ("_handed", "_spare", "_write", "basin", "pump", "read")
+    __slots__ = ("_spare", "_write", "basin", "pump", "read")
     pump: Pump
     basin: int
     """The second pipe of a program that writes much, which its pump closes; -1: it has none."""
 
     def __init__(self, read: int = -1) -> None:
         """Read the pipe ``read``, which is open for both, or a new one. Raises OSError."""
-        self._handed = self.basin = -1
+        self.basin = -1
         self.read, self._spare, self._write = (read, -1, -1) if read >= 0 else _new_pipe()
 
+    @property
     def child_fd(self) -> int:
-        """Return the descriptor that a process gets: the pipe opened anew, with a mode of its own, which is to wait.
-
-        Raises OSError.
-        """
-        if self._write >= 0:
-            return self._write
-        self._handed = os.open(f"/proc/self/fd/{self.read}", os.O_RDWR | os.O_CLOEXEC)
-        return self._handed
+        """The descriptor of what a process gets; it is opened anew for it, where there is /proc."""
+        return self.read if self._write < 0 else self._write
 
     def to_keep(self) -> int:
         """Return a descriptor for the keeper: to read only, so that it can tell when nobody else has the pipe.
@@ -48,12 +43,6 @@ class Stream:
             return spare
         return to_read(self.read)
 
-    def spawned(self) -> None:
-        """Close what was only opened to be handed on."""
-        if self._handed >= 0:
-            os.close(self._handed)
-            self._handed = -1
-
     def unkept(self) -> None:
         """Close what no keeper has taken."""
         if self._spare >= 0:
@@ -62,7 +51,6 @@ class Stream:
 
     def close(self) -> None:
         """Give the descriptors back."""
-        self.spawned()
         self.unkept()
         os.close(self.read)
         if self._write >= 0:

@@ -19,10 +19,10 @@ from ncolony.core.states import Ended, Spawned, SpawnFailed, Swept
 from ncolony.posix import handing, inlet
 from ncolony.posix.adoption import hold, watches
 from ncolony.posix.descriptors import FileLimit
-from ncolony.posix.elsewhere import Elsewhere
-from ncolony.posix.execs import CannotExecute, find, why, why_not_there
+from ncolony.posix.execs import CannotExecute, find, why
 from ncolony.posix.oom import Spared
-from ncolony.posix.plainly import spawn
+from ncolony.posix.plainly import Ends, Surroundings, attempt, spawn
+from ncolony.posix.starter import Starter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,12 +35,11 @@ if TYPE_CHECKING:
     from ncolony.posix.cgroups import Cgroup
     from ncolony.posix.exits import Exits
     from ncolony.posix.oom import Kills
-    from ncolony.posix.plainly import Files
     from ncolony.posix.tree import Tree
     from ncolony.posix.trees import Trees
     from ncolony.posix.witness import Witness
 
-MANY = 1000  # processes, beyond which they are started from a thread of their own; see elsewhere.py
+MANY = 50  # processes, from which on they are started from a thread of their own; see starter.py
 
 
 class Child:
@@ -109,7 +108,7 @@ class PosixSpawner:
         self._exits = exits
         self._limit = limit
         self._trees = trees
-        self._elsewhere = None if trees is None else Elsewhere()
+        self._starter = None if trees is None else Starter(loop)
         self._null = os.open(os.devnull, os.O_RDONLY)
         self.spared = Spared(None)
         """Keeps the supervisor from being killed for want of memory, and programs from having that from it."""
@@ -123,8 +122,8 @@ class PosixSpawner:
         os.close(self._null)
         self._limit.close()
         self.spared.close()
-        if self._elsewhere is not None:
-            self._elsewhere.close()
+        if self._starter is not None:
+            self._starter.close()
 
     def spawn(self, launch: Launch, tell: Callable[[Fact], None]) -> Child:
         """Start a process, and ``tell`` what becomes of it: Spawned or SpawnFailed, and after Spawned one Ended."""
@@ -160,6 +159,11 @@ class PosixSpawner:
             gone(UNSEEN)
         return child
 
+    def finish(self) -> None:
+        """Wait for the processes that are on their way from another thread, and tell of them."""
+        if self._starter is not None:
+            self._starter.finish()
+
     def variables(self, env_files: tuple[str, ...]) -> dict[str, str]:
         """See ports.py."""
         from ncolony.posix.envfiles import read
@@ -178,43 +182,57 @@ class PosixSpawner:
         return Child(self._trees, tree, self.kills)
 
     def _plain(self, launch: Launch, child: Child, tell: Callable[[Fact], None]) -> None:
-        with _Surroundings(launch):
-            path = find(launch.args[0], launch.env.get("PATH"))
-            pid = self._start(path, launch.args, launch, child, handing.own_report(launch))
-        self._watch(pid, child, launch.run, tell)
+        report = handing.own_report(launch)
+        starter = None if report or child.cgroup is not None else self._crowded()
+        if starter is None:
+            with Surroundings(launch):
+                path = find(launch.args[0], launch.env.get("PATH"))
+                pid = self._start(path, launch.args, launch, child, report)
+        elif self._limit.raised or self.spared.active:  # which are the whole process's, so the rest of it has to wait
+            with self.spared, self._limit:
+                pid = starter.wait_for(launch)
+        else:
+            starter.give(launch, partial(self._begun, launch.run, child, tell))
+            return
+        self._live(pid, child, launch.run, tell)
+
+    def _crowded(self) -> Starter | None:
+        """Return who starts processes when there are many."""
+        if self._starter is None or self._trees is None or len(self._trees.exits.known) < MANY:
+            return None
+        return self._starter if self._trees.tells_threads_apart and self._starter.works else None
+
+    def _begun(self, run: int, child: Child, tell: Callable[[Fact], None], outcome: int | Exception) -> None:
+        if isinstance(outcome, CannotExecute):
+            tell(SpawnFailed(run, str(outcome)))
+        elif isinstance(outcome, Exception):
+            raise outcome
+        else:
+            try:
+                self._live(outcome, child, run, tell)
+            except CannotExecute as failure:
+                tell(SpawnFailed(run, str(failure)))
+
+    def _live(self, pid: int, child: Child, run: int, tell: Callable[[Fact], None]) -> None:
+        self._watch(pid, child, run, tell)
         child.pid = pid
-        tell(Spawned(launch.run, pid))
+        tell(Spawned(run, pid))
 
     def _start(
         self, path: str, args: tuple[str, ...], launch: Launch, child: Child, more: list[tuple[int, int]]
     ) -> int:
-        try:
-            stdin = inlet.new() if launch.stdin else self._null
-        except OSError as error:
-            raise CannotExecute(f"cannot make a pipe for its input: {error.strerror}") from None
-        wanted = [(stdin, 0), (launch.stdout, 1), (launch.stderr, 2), *more]
         start = spawn if child.cgroup is None else child.cgroup.start or spawn
-        start = partial(start, path, args, launch.env)
         try:
-            if handing.held(launch):  # too many for stand-ins, so the launcher lowers the limit
-                return self._execute(start, wanted)
-            low = [(self._limit.stand_in(fd), number) for fd, number in wanted]
-            with self._limit:
-                return self._execute(start, low)
-        except OSError as error:
-            raise CannotExecute(why(error, path)) from None
-        except ValueError as error:  # a NUL, or letters that this system's encoding of file names does not have
-            raise CannotExecute(f"cannot be handed to the system: {error}") from None
+            with Ends(launch, self._null) as ends:
+                wanted = [*ends, *more]
+                if handing.held(launch):  # too many for stand-ins, so the launcher lowers the limit
+                    with self.spared:
+                        return attempt(path, lambda: start(path, args, launch.env, wanted))
+                low = [(self._limit.stand_in(fd), number) for fd, number in wanted]
+                with self.spared, self._limit:
+                    return attempt(path, lambda: start(path, args, launch.env, low))
         finally:
             self._limit.give_back(self._null)
-            if stdin != self._null:
-                os.close(stdin)
-
-    def _execute(self, start: Callable[[Files], int], files: Files) -> int:
-        with self.spared:
-            if self._elsewhere is None or self._trees is None or len(self._trees.exits.known) < MANY:
-                return start(files)
-            return self._elsewhere(partial(start, files))
 
     def _watch(self, pid: int, child: Child, run: int, tell: Callable[[Fact], None]) -> None:
         def gone(death: Death) -> None:
@@ -284,32 +302,3 @@ class _Report:
         self._open = False
         self._loop.unwatch(self._fd)
         os.close(self._fd)
-
-
-class _Surroundings:
-    """The working directory and umask that a process inherits, set for the moment of its spawn."""
-
-    def __init__(self, launch: Launch) -> None:
-        self._cwd, self._umask = launch.cwd, launch.umask
-        self._home = -1
-
-    def __enter__(self) -> None:
-        if self._cwd is not None:
-            try:
-                self._home = os.open(".", os.O_PATH | os.O_CLOEXEC)
-            except OSError as error:
-                raise CannotExecute(why(error, ".")) from None
-            try:
-                os.chdir(self._cwd)
-            except OSError as error:
-                os.close(self._home)
-                raise CannotExecute(why_not_there(error, self._cwd)) from None
-        if self._umask is not None:
-            self._umask = os.umask(self._umask)
-
-    def __exit__(self, *_: object) -> None:
-        if self._umask is not None:
-            os.umask(self._umask)
-        if self._home >= 0:
-            os.fchdir(self._home)
-            os.close(self._home)

@@ -108,10 +108,7 @@ class Runner:
                 self._channel = self._channels.open(Slot(self._job.args[0]))
             stdout, stderr = self._channel.child_fds()
         except OSError as error:
-            if self._channel is not None:
-                self._channel.spawned()
             self._feed(SpawnFailed(run, f"cannot make pipes for its output: {error.strerror}"))
             return
         launch = Launch(run=run, args=self._job.args, env=self._env, stdout=stdout, stderr=stderr)
         self._process = self._spawn_process(launch, self._learn)
-        self._channel.spawned()

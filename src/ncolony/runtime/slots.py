@@ -208,10 +208,10 @@ class Slots:
             stdout, stderr = place.channel.child_fds()
             outfit = _NOTHING if self.outfitter is None else self.outfitter.outfit(program, place.number, run)
         except OSError as error:
-            self._fail(place, run, f"cannot make pipes for its output: {error.strerror}")
+            self.feed(place, SpawnFailed(run, f"cannot make pipes for its output: {error.strerror}"))
             return
         except OSFailure as failure:
-            self._fail(place, run, str(failure))
+            self.feed(place, SpawnFailed(run, str(failure)))
             return
         mark = self.mark(place, run)
         launch = Launch(
@@ -237,14 +237,8 @@ class Slots:
         place.channel.began(run, 0)
         place.channel.listen(outfit.hear)
         place.process = self.spawner.spawn(launch, lambda fact: self._learn(place, fact))
-        place.channel.spawned()
         if self.outfitter is not None:
             self.outfitter.spawned(program, place.number)
-
-    def _fail(self, place: Place, run: int, why: str) -> None:
-        if place.channel is not None:
-            place.channel.spawned()
-        self.feed(place, SpawnFailed(run, why))
 
     def _learn(self, place: Place, fact: Fact) -> None:
         """Take in a fact of a run; whose output it is counts at once, as that does not wait for the inbox."""
