@@ -24,7 +24,7 @@ from ncolony.core.wellness import troubles
 def found(*states: State, want: str = UP, **known: object) -> tuple[str, ...]:
     """Return what is wrong with a program whose instances are in these states."""
     views = [view("web", number, Instance(state, want)) for number, state in enumerate(states, 1)]
-    return troubles(views, lambda *_: known)
+    return troubles(views, lambda *_: known, lambda _: len(states))
 
 
 @pytest.mark.parametrize("state", [Running(7, 0.0), Exited(0)])
@@ -42,8 +42,9 @@ def test_what_nobody_wants_up_is_well(state: State) -> None:
 
 
 def test_all_else_is_told_with_its_state() -> None:
-    """A line each, with the number of an instance that is not the first."""
-    assert found(Fatal("x"), Running(7, 0.0), Backoff(9.0)) == ("web is fatal", "web:3 is backoff")
+    """A line each, with the number of the instance where there are several, as everywhere else."""
+    assert found(Fatal("x"), Running(7, 0.0), Backoff(9.0)) == ("web:1 is fatal", "web:3 is backoff")
+    assert found(Fatal("x")) == ("web is fatal",)
 
 
 def test_what_still_starts_is_told_with_what_it_waits_for() -> None:

@@ -54,6 +54,29 @@ def test_a_program_is_asked_about_stopped_started_and_restarted(colony):
 
 
 @on_native
+def test_what_could_not_be_started_is_told_once(colony):
+    """On standard error; what could be stands on standard output, and with --json everything does."""
+    colony.conf("web", {"args": SLEEP, "autostart": False})
+    colony.conf("bad", {"args": ["/no/such/thing"], "autostart": False, "instances": 2})
+    colony.start()
+    until((colony.messages / ".ncolony" / "control").exists, "the control socket")
+    done = ncolony(colony, "start", "web", "bad")
+    assert done.returncode == 1
+    assert done.stdout.startswith("web: running, pid ")
+    assert done.stdout.count("\n") == 1
+    told = done.stderr.splitlines()
+    assert [line.partition("' ")[0] for line in told] == [
+        "ncolony start: cannot start: 'bad:1",
+        "ncolony start: cannot start: 'bad:2",
+    ]
+    assert all("/no/such/thing" in line for line in told)
+    done = ncolony(colony, "start", "--json", "bad:1")
+    assert done.returncode == 1
+    assert done.stderr.startswith("ncolony start: cannot start: 'bad:1' ")
+    assert [one["name"] for one in json.loads(done.stdout)] == ["bad"]
+
+
+@on_native
 def test_why_tells_the_story_of_a_program_that_crashes(colony):
     """How it stands, how it ended, what it said, and what comes next; all of it over the supervisor's own death."""
     code = "echo starting; echo 'no database' >&2; exit 7"

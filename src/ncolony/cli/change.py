@@ -10,7 +10,7 @@ import sys
 
 from ncolony.cli.options import Option
 from ncolony.cli.place import connect
-from ncolony.cli.verb import DONE, JSON, NAMES, Call, Verb, misused, show_json, status_of, tell, whole
+from ncolony.cli.verb import DONE, JSON, NAMES, Call, Verb, misused, show_json, status_of, whole
 from ncolony.control.client import Denied
 
 TYPE_CHECKING = False
@@ -68,22 +68,27 @@ def _change(call: Call, more: dict[str, object] | None = None) -> int:
             answer, status = error.answer, status_of(error)
             if "instances" not in answer:
                 raise
-            tell(call.verb.name, str(error))
+            if call.has("--json"):
+                call.tell(str(error))
     if call.has("--json"):
         print(json.dumps(answer.get("instances", []), indent=2))
         return status
     for one in answer.get("instances", []):
-        print(_outcome(one))
+        if one.get("error"):
+            call.tell(f"cannot {call.verb.name}: {_name(one)!r} {one['error']}")
+        else:
+            print(_outcome(one))
     return status
 
 
 def _outcome(one: dict[str, Any]) -> str:
-    name = one["name"] if one["of"] == 1 else f"{one['name']}:{one['number']}"
-    if one.get("error"):
-        return f"{name}: {one['error']}"
     already = " already" if one.get("already") else ""
     process = f", pid {one['pid']}" if one.get("pid") else ""
-    return f"{name}: {one['state']}{already}{process}"
+    return f"{_name(one)}: {one['state']}{already}{process}"
+
+
+def _name(one: dict[str, Any]) -> str:
+    return str(one["name"]) if one["of"] == 1 else f"{one['name']}:{one['number']}"
 
 
 def _reload(call: Call) -> int:

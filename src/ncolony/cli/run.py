@@ -55,7 +55,10 @@ def parse(argv: Sequence[str]) -> Settings | None:
     Raises :class:`ConfigError`. Long options may be abbreviated as long as they are told apart, as Twisted's own
     commands allow.
     """
-    given = read(argv, options())
+    try:
+        given = read(argv, options())
+    except ConfigError as error:
+        raise ConfigError(f"{error} (see `ncolony run --help`)") from None
     if "--help" in given.values:
         sys.stdout.write(usage())
         return None

@@ -20,7 +20,10 @@ MOST = 100  # troubles that are told; whoever asks wants to know whether there a
 def health(world: World, call: Call) -> None:
     """Answer whether what is meant is well."""
     found = [] if not world.supervisor.closing else ["the colony is being stopped"]
-    found += troubles(_views(world, targets_of(world, call, reading=True)), world.about)
+    programs = world.supervisor.programs
+    found += troubles(
+        _views(world, targets_of(world, call, reading=True)), world.about, lambda name: programs[name].instances
+    )
     call.succeed(healthy=not found, troubles=found[:MOST], more=max(0, len(found) - MOST))
 
 

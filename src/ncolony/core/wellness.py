@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ncolony.core.events import Slot
 from ncolony.core.states import UP, Exited, Running, Waiting
 
 TYPE_CHECKING = False
@@ -14,16 +15,19 @@ WAITING = Waiting.__name__.lower()
 GOOD = (Running.__name__.lower(), Exited.__name__.lower())
 
 
-def troubles(views: Iterable[InstanceView], about: Callable[[str, int], Mapping[str, object]]) -> tuple[str, ...]:
+def troubles(
+    views: Iterable[InstanceView], about: Callable[[str, int], Mapping[str, object]], of: Callable[[str], int]
+) -> tuple[str, ...]:
     """Return what is wrong, a line each; nothing where all that should be up is running, ready and well.
 
-    ``about``: what companions say of a slot. What has ended as wanted, and what an operator has stopped, is well.
+    ``about``: what companions say of a slot; ``of``: how many instances a program has. What has ended as wanted, and
+    what an operator has stopped, is well.
     """
     found = []
     for view in views:
         if view.want != UP or view.surplus:
             continue
-        label = view.program if view.number == 1 else f"{view.program}:{view.number}"
+        label = Slot(view.program, view.number, of(view.program))
         known = about(view.program, view.number)
         ready, health = known.get("ready"), known.get("health")
         schedule = known.get("schedule")
