@@ -5,7 +5,7 @@ Only type checkers import this module; at run time nothing pays for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol  # noqa: TID253 - see above
 
 from ncolony.core.events import Event, Slot
@@ -151,6 +151,12 @@ class Outputs(Protocol):
         """Have ``take`` called with all that slots write which are wanted, by program and number.
 
         Which are is asked once for each. Returns what ends it.
+        """
+
+    def written(self) -> Iterator[tuple[str, int, str, int, int, int]]:
+        """Return how much each slot has written, since its output is read here, by program, number and stream.
+
+        Bytes in all, and the bytes and lines of them that log files could not take and that were dropped.
         """
 
 

@@ -26,7 +26,7 @@ from ncolony.core.program import GROUP
 from ncolony.core.states import Ended, Spawned, SpawnFailed, Swept
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ncolony.core.events import Event, Slot
     from ncolony.core.kept import Kept
@@ -400,6 +400,11 @@ class FakeChannel:
         """Return the last bytes of a stream."""
         return self._said[stream][-min(size, 65536) :] if size else b""
 
+    def written(self) -> Iterator[tuple[str, int, str, int, int, int]]:
+        """Return how much was written by stream."""
+        for stream, data in self._said.items():
+            yield self._slot.program, self._slot.number, stream, len(data), 0, 0
+
     def listen(self, hear: Callable[[str, bytes], bool] | None) -> None:
         """Have ``hear`` get what is written, by stream, until it returns true; None: nobody listens any more."""
         self._hear = hear
@@ -443,6 +448,12 @@ class FakeChannels:
                 self._followers.remove(follower)
 
         return end
+
+    def written(self) -> Iterator[tuple[str, int, str, int, int, int]]:
+        """Return how much each slot has written (the Outputs port); nothing is ever dropped."""
+        for channel in self.channels:
+            if channel.open:
+                yield from channel.written()
 
     def open(
         self,

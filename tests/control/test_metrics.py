@@ -51,6 +51,18 @@ def test_the_text_is_openmetrics_and_tells_how_things_stand(house):
     assert found["ncolony_supervisor_resident_memory_bytes",] > 1_000_000
 
 
+def test_output_is_counted_by_stream(house):
+    """What has been written, and that nothing of it was dropped."""
+    house.apply(program())
+    house.loop.advance(5)
+    house.channels.channels[0].says(b"a line\n")
+    found = samples(house.caller().ask("metrics")["text"])
+    assert of(found, "ncolony_program_output_bytes_total", stream="stdout") == 7
+    assert of(found, "ncolony_program_output_bytes_total", stream="stderr") == 0
+    assert of(found, "ncolony_program_output_dropped_bytes_total", stream="stdout") == 0
+    assert of(found, "ncolony_program_output_dropped_lines_total", stream="stdout") == 0
+
+
 def test_restarts_are_counted_by_their_reasons(house):
     """What somebody stopped and started is none."""
     house.apply(program(restart=RestartPolicy(threshold=1.0)))
@@ -107,6 +119,7 @@ def writer(house):
     world = World(
         loop=house.loop, supervisor=house.supervisor, exits=None, say=house.said.append, state=None, config="",
         spawner=house.spawner, colony="c", inherit={}, finish=None, story=house.control.story, about=house.about,
+        outputs=house.channels,
     )  # fmt: skip
     made = MetricsWriter(world)
     house.supervisor.observe(made)

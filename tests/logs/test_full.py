@@ -112,6 +112,22 @@ def test_dropping_keeps_the_program_going_and_counts(bench, room):
     assert bench.loop.timers == []
 
 
+def test_what_was_dropped_stays_counted_when_output_goes_elsewhere(bench, room, tmp_path):
+    """A counter never goes back."""
+    program = bench.logs_to(room.log, full="drop", max_bytes=0)
+    lines = flood(bench, program)
+    dropped = program.pump.dropped
+    assert dropped == (program.pump._targets[0].dropped_bytes, program.pump._targets[0].dropped_lines)
+    assert dropped[0] > 0
+    assert program.pump.written == len(lines)
+    room.make()
+    program.pump.retarget([bench.target(bench.file(tmp_path / "other", max_bytes=0))])
+    assert program.pump.dropped == dropped
+    program.pump.new_run()
+    program.says(b"after\n")
+    assert (program.pump.moved, program.pump.written) == (6, len(lines) + 6)
+
+
 def test_a_short_spell_without_room_loses_nothing(bench, room):
     """Sixty-four kilobytes wait in memory, and the file has no seam."""
     program = bench.logs_to(room.log, full="drop", max_bytes=0)

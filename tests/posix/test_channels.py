@@ -25,7 +25,8 @@ class RealStage:
     def __init__(self):
         self.loop = VirtualLoop()
         self.sink = MemorySink()
-        self.channel = PipeChannels(self.loop, Targets(self.loop, self.sink)).open(Slot("it"))
+        self.channels = PipeChannels(self.loop, Targets(self.loop, self.sink))
+        self.channel = self.channels.open(Slot("it"))
         self.fds = self.channel.child_fds()
 
     def says(self, data, stream="stdout"):
@@ -43,7 +44,8 @@ class FakeStage:
 
     def __init__(self):
         self.sink = MemorySink()
-        self.channel = FakeChannels(self.sink).open(Slot("it"))
+        self.channels = FakeChannels(self.sink)
+        self.channel = self.channels.open(Slot("it"))
         self.fds = self.channel.child_fds()
 
     def says(self, data, stream="stdout"):
@@ -103,6 +105,18 @@ def test_renamed_channel_labels_what_follows(stage):
     stage.channel.describe(Slot("it", 1, 2), LogSpec())
     stage.says(b"two\n")
     assert [(label, line) for label, _, line in stage.sink.lines] == [("it", b"one"), ("it:1", b"two")]
+
+
+def test_what_was_written_is_counted_over_all_runs(stage):
+    """By stream, and no more when the slot is gone."""
+    stage.channel.began(1, 100)
+    stage.says(b"one\n")
+    stage.says(b"oh", "stderr")
+    stage.channel.began(2, 101)
+    stage.says(b"two\n")
+    assert sorted(stage.channels.written()) == [("it", 1, "stderr", 2, 0, 0), ("it", 1, "stdout", 8, 0, 0)]
+    stage.channel.close()
+    assert list(stage.channels.written()) == []
 
 
 def test_closing_drains(stage):

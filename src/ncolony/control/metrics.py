@@ -21,8 +21,14 @@ if TYPE_CHECKING:
     from ncolony.control.story import Story
     from ncolony.core.openmetrics import Sample
     from ncolony.core.snapshot import InstanceView
+    from ncolony.ports import Outputs
     from ncolony.runtime.supervisor import Supervisor
 
+OUTPUT = (
+    ("_bytes", "What it has written, since this supervisor began to read it."),
+    ("_dropped_bytes", "What its log files could not take of that, and was dropped."),
+    ("_dropped_lines", "The lines in that."),
+)
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -32,6 +38,7 @@ class Counted:
 
     supervisor: Supervisor
     story: Story
+    outputs: Outputs
     about: Callable[[str, int], Mapping[str, object]]
     """What companions say of a slot."""
     version: str
@@ -50,6 +57,7 @@ def metrics(world: World, call: Call) -> None:
         counted = Counted(
             supervisor=world.supervisor,
             story=world.story,
+            outputs=world.outputs,
             about=world.about,
             version=str(world.colony()["version"]),
             now=now,
@@ -86,6 +94,7 @@ def all_families(counted: Counted) -> Iterator[Family]:
     yield Family("ncolony_program_failures_in_a_row", GAUGE, "Latest runs in a row that ended too soon.",
                  ((at, view.attempt) for at, view in slots))  # fmt: skip
     yield from _of_runs(slots, counted.story, counted.now - time.time())
+    yield from _of_output(slots, counted.outputs)
 
 
 def _of_supervisor(counted: Counted) -> Iterator[Family]:
@@ -119,6 +128,14 @@ def _of_runs(slots: list[tuple[str, InstanceView]], story: Story, offset: float)
                  ((at, end[0]) for at, end in ends if end[0] is not None))  # fmt: skip
     yield Family("ncolony_program_last_exit_time_seconds", GAUGE, "When that was, since the epoch.",
                  ((at, end[2]) for at, end in ends))  # fmt: skip
+
+
+def _of_output(slots: list[tuple[str, InstanceView]], outputs: Outputs) -> Iterator[Family]:
+    known = {(view.program, view.number): at for at, view in slots}
+    found = sorted(one for one in outputs.written() if (one[0], one[1]) in known)
+    rows = [(f'{known[name, number]},stream="{stream}"', counts) for name, number, stream, *counts in found]
+    for column, (what, about) in enumerate(OUTPUT):
+        yield Family(f"ncolony_program_output{what}", COUNTER, about, ((at, counts[column]) for at, counts in rows))
 
 
 def _healthy(slots: list[tuple[str, InstanceView]], counted: Counted) -> Iterator[Sample]:

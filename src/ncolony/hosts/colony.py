@@ -149,6 +149,7 @@ class Colony:
             handed_over=handed_over,
             finish=self._end,
             story=self._control.story,
+            outputs=self._channels,
             about=lambda name, number: self._companions.about(name, number),  # noqa: PLW0108 - made below
         )
         self._companions = Companions(world)

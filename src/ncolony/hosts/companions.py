@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ncolony.core.colonyspec import ColonySpec
     from ncolony.core.events import Event
     from ncolony.core.program import Program
-    from ncolony.ports import Companion, Loop, Spawner
+    from ncolony.ports import Companion, Loop, Outputs, Spawner
     from ncolony.posix.exits import Register
     from ncolony.runtime.supervisor import Supervisor
 
@@ -44,6 +44,8 @@ class World:
     """Ends the colony with an exit status; the reason is for people."""
     story: Story
     """What is remembered of slots."""
+    outputs: Outputs
+    """What programs write."""
     about: Callable[[str, int], Mapping[str, object]]
     """What companions say of a slot."""
     handed_over: str = ""

@@ -49,6 +49,7 @@ class MetricsWriter:
         counted = Counted(
             supervisor=world.supervisor,
             story=world.story,
+            outputs=world.outputs,
             about=world.about,
             version=__version__,
             now=now,

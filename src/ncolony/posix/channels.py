@@ -26,7 +26,7 @@ from ncolony.posix.targets import Origin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
     from ncolony.core.logspec import Target
     from ncolony.ports import Loop, Take
@@ -108,7 +108,7 @@ class Channel:
         """Take note of whose output it is from now on; ``pid`` 0: it is not known yet."""
         if run != self._origin.run:
             for stream in self._streams.values():
-                stream.pump.moved = 0
+                stream.pump.new_run()
         self._origin.run, self._origin.pid = run, pid
 
     def describe(self, slot: Slot, log: LogSpec) -> None:
@@ -122,6 +122,11 @@ class Channel:
             self._streams[name].pump.retarget(self._targets.open(self._logs(name), self._origin, name))
         self.keep()  # with the note of where it goes
         self._warn(changed)
+
+    def written(self) -> Iterator[tuple[str, int, str, int, int, int]]:
+        """Return how much was written by stream; see ports.py."""
+        for name, stream in self._streams.items():
+            yield self._origin.program, self._origin.instance, name, stream.pump.written, *stream.pump.dropped
 
     def unfinished(self) -> dict[str, dict[str, str]]:
         """Return the lines that were begun and not finished, by stream and target."""
@@ -279,6 +284,11 @@ class PipeChannels:
                     file.write(write(rests))
             except OSError:
                 pass  # a full disk: the beginning of a line is lost, and nothing else can be done
+
+    def written(self) -> Iterator[tuple[str, int, str, int, int, int]]:
+        """Return how much each slot has written (the Outputs port)."""
+        for channel in self._made:
+            yield from channel.written()
 
     def _keep_all(self) -> None:
         for channel in self._made:

@@ -60,6 +60,11 @@ class FileTarget:
         return self._held + self._rest
 
     @property
+    def dropped(self) -> tuple[int, int]:
+        """Bytes and lines that were dropped."""
+        return self.dropped_bytes, self.dropped_lines
+
+    @property
     def splices(self) -> bool:
         """Tell whether bytes may go from the pipe to the file without being read."""
         if self._rest or self._cut or self._told[0] != self.dropped_bytes or self._file.users > 1:

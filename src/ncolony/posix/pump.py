@@ -38,6 +38,10 @@ if TYPE_CHECKING:
         def rest(self) -> bytes:
             """The beginning of a line that was taken and is not where it goes yet."""
 
+        @property
+        def dropped(self) -> tuple[int, int]:
+            """The bytes and lines that were taken and given up so far, as far as this target decides that."""
+
         def write(self, data: bytes) -> None:
             """Take some bytes; never fails, never waits."""
 
@@ -94,8 +98,8 @@ def last_lines(data: bytes, count: int) -> list[bytes]:
 class Pump:
     """One stream of one slot, over all its runs."""
 
-    __slots__ = ("_basin", "_file", "_loop", "_make_basin", "_much", "_pipe", "_recent", "_targets", "_watching",
-                 "_wide", "ear", "moved", "tap")  # fmt: skip
+    __slots__ = ("_basin", "_before", "_file", "_gone", "_loop", "_make_basin", "_much", "_pipe", "_recent",
+                 "_targets", "_watching", "_wide", "ear", "moved", "tap")  # fmt: skip
 
     def __init__(
         self,
@@ -112,11 +116,13 @@ class Pump:
         self._loop, self._pipe = loop, pipe
         self._basin, self._make_basin = basin, make_basin
         self._much = 0  # pieces in a row with much in them
+        self._before = 0  # bytes of earlier runs
+        self._gone = (0, 0)  # what targets before these have dropped
         self._watching = self._wide = False
         self.ear: Callable[[bytes], bool] | None = None
         """Gets what goes by, until it returns true; nothing is spliced as long."""
         self.moved = 0
-        """Bytes since somebody last set it to 0."""
+        """Bytes of this run."""
         self._recent: Recent | None = None  # nothing for a thousand programs that are silent
         self._targets: Sequence[Target] = ()
         self._file: FileTarget | None = None
@@ -128,6 +134,7 @@ class Pump:
         """Go to other targets from the next byte on; those before are closed."""
         for target in self._targets:
             target.close()
+        self._gone = self.dropped
         self._targets = tuple(targets)
         self._file = next((target.raw for target in self._targets if target.raw is not None), None)
         for target in self._targets:
@@ -140,6 +147,21 @@ class Pump:
         if self._file is not None:
             return self._file.tail(size)
         return b"" if self._recent is None else self._recent.tail(size)
+
+    def new_run(self) -> None:
+        """Take note that what comes from now on is of another run."""
+        self._before, self.moved = self.written, 0
+
+    @property
+    def written(self) -> int:
+        """The bytes of all runs that have gone by."""
+        return self._before + self.moved
+
+    @property
+    def dropped(self) -> tuple[int, int]:
+        """The bytes and lines that targets have dropped, over all of them."""
+        lost = [self._gone, *(target.dropped for target in self._targets)]
+        return sum(size for size, _ in lost), sum(lines for _, lines in lost)
 
     def unfinished(self) -> list[bytes]:
         """Return what each target has of an unfinished line, for a successor who reads on behind it.

@@ -50,6 +50,7 @@ class ConsoleTarget:
     __slots__ = ("_lines", "_log", "_origin", "_sink", "_stream", "changed")
     blocked = False
     raw = None
+    dropped = (0, 0)
 
     def __init__(self, sink: LogSink, log: ConsoleLog, origin: Origin, stream: str) -> None:
         """Pass lines on to ``sink``."""
@@ -112,6 +113,11 @@ class LineTarget:
     def rest(self) -> bytes:
         """The beginning of a line that is not passed on yet."""
         return self._lines.rest
+
+    @property
+    def dropped(self) -> tuple[int, int]:
+        """Bytes and lines that the file could not take, in the form that they have there."""
+        return (0, 0) if self._file is None else self._file.dropped
 
     def write(self, data: bytes) -> None:
         """Take bytes."""
