@@ -118,7 +118,7 @@ def _homes(options: argparse.Namespace, place: Path, skipped: dict[str, str]) ->
 def _note(skipped: dict[str, str], name: str, why: str) -> bool:
     """Keep why somebody is left out; return whether there is a reason."""
     if why:
-        say(f"skipped: {ALL[name].title}: {why}")
+        say(f"skipped: {ALL[name].title if name in ALL else name}: {why}")
         skipped[name] = why
     return bool(why)
 
@@ -135,11 +135,12 @@ def _turn(turn: int, able: list[str], plan: Plan, tools: Tools, results: Results
             results.trials.append(attempt(name, programs, tools, plan.pace))
     if turn or not plan.most:
         return
-    if why := machine.why_too_many(plan.most):
-        skipped[f"{plan.most} programs"] = why
-        return
-    for name in own:
-        results.trials.append(attempt(name, plan.most, tools, plan.pace))
+    programs = machine.most_that_fit(plan.most)
+    if programs < plan.most:
+        _note(skipped, f"{plan.most} programs", f"{machine.why_too_many(plan.most)}; {programs} were taken instead")
+    if programs > max(plan.programs):
+        for name in own:
+            results.trials.append(attempt(name, programs, tools, plan.pace))
 
 
 def _carried(

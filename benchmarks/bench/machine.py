@@ -17,9 +17,10 @@ from bench.errors import BenchError
 PASSES = 15
 BUSY_PERCENT = 15
 LOOK_S = 0.5
-DESCRIPTORS_EACH = 4  # ours needs three, and keeps a sixth of the limit in reserve
+DESCRIPTORS_EACH = 3  # ours: what tells of its end, and two pipes
 PIDS_EACH = 2  # the program and, with s6 and runit, its supervisor
 SPARE = 500
+THOUSAND = 1000
 ASK = """
 import importlib.metadata as m, json, platform
 def version(name):
@@ -70,6 +71,13 @@ def why_too_many(programs: int) -> str:
         if there != resource.RLIM_INFINITY and there < needed:
             return f"{name} is {there}, and {programs} programs need {needed}"
     return ""
+
+
+def most_that_fit(programs: int) -> int:
+    """Return so many, or as many thousands as can run here."""
+    while programs > THOUSAND and why_too_many(programs):
+        programs = (programs - 1) // THOUSAND * THOUSAND
+    return programs
 
 
 def await_quiet(limit_s: float) -> None:

@@ -100,6 +100,18 @@ def test_a_goal_that_is_missed_is_said_to_be_missed(tmp_path):
     assert verdict(done.stdout, "kill all → all back, a program, 10000 programs instead of 1000") == "yes"
 
 
+def test_fewer_programs_than_ten_thousand_have_goals_in_proportion(tmp_path):
+    """Where limits permit no more."""
+    trials = {
+        ("ncolony", 1000): figures(all_started_s=1),
+        ("ncolony", 6000): figures(all_started_s=7, pss_mb=41),
+    }
+    report = compare(*kept(tmp_path / "x.json", trials)).stdout
+    assert verdict(report, "PSS, 6000 programs") == "**no**"
+    assert "| ≤ 40 MB | 41" in report
+    assert verdict(report, "all started, a program, 6000 programs instead of 1000") == "yes"
+
+
 def test_under_twisted_each_figure_that_is_behind_is_named(tmp_path):
     """Where a peer is ahead, the reader learns in what, and by how much."""
     trials = {("twisted", 100): figures(pss_mb=33), ("supervisord", 100): figures(pss_mb=32, status_ms=90)}
