@@ -16,7 +16,8 @@ from ncolony.core.program import Program
 from ncolony.core.record import replace
 from ncolony.core.sockets import TCP, TCP6, UDP, UDP6, UNIX, Socket
 from ncolony.posix.binding import FIRST_HELD
-from ncolony.posix.listeners import HANDED_OVER, Listeners
+from ncolony.posix.handing import LISTENING
+from ncolony.posix.listeners import Listeners
 from tests.posix.conftest import OTHER, as_root
 
 HOST = f"127.{os.getpid() >> 16 & 255}.{os.getpid() >> 8 & 255}.{os.getpid() & 255 or 1}"
@@ -298,9 +299,9 @@ def handed_over(listeners):
     def hand(described):
         listeners.open(described)
         listeners.hand_over()
-        text = os.environ[HANDED_OVER]
+        text = os.environ[LISTENING]
         listeners.take_back()
-        assert HANDED_OVER not in os.environ
+        assert LISTENING not in os.environ
         return text
 
     return hand
@@ -312,9 +313,9 @@ def test_an_upgrade_hands_the_open_sockets_over(listeners, said, monkeypatch, ha
     given = handed_over(described)
     fds = listeners.open(described)
     copies = [fcntl.fcntl(int(word), fcntl.F_DUPFD_CLOEXEC, FIRST_HELD) for word in given.split()]
-    monkeypatch.setenv(HANDED_OVER, " ".join(map(str, copies)))
+    monkeypatch.setenv(LISTENING, " ".join(map(str, copies)))
     after = Listeners(said.append)
-    assert HANDED_OVER not in os.environ
+    assert LISTENING not in os.environ
     after.take_over(described, "web:1/1", 0, None)
     after.settle()
     assert set(after.open(described)) == set(copies)
@@ -329,7 +330,7 @@ def test_what_no_program_has_any_more_is_closed(said, monkeypatch, handed_over):
     """A program that was removed while the new version came up."""
     described = program(tcp())
     copy = fcntl.fcntl(int(handed_over(described)), fcntl.F_DUPFD_CLOEXEC, FIRST_HELD)
-    monkeypatch.setenv(HANDED_OVER, str(copy))
+    monkeypatch.setenv(LISTENING, str(copy))
     Listeners(said.append).settle()
     with pytest.raises(OSError, match=os.strerror(errno.EBADF)):
         os.fstat(copy)
@@ -338,9 +339,9 @@ def test_what_no_program_has_any_more_is_closed(said, monkeypatch, handed_over):
 @pytest.mark.parametrize("value", ["", "x", "0", "1 2", "-1", "99999999999999999999", "3 ; 4"])
 def test_a_variable_that_somebody_else_has_set_means_nothing(said, monkeypatch, value):
     """It is believed as far as the descriptors are listening sockets."""
-    monkeypatch.setenv(HANDED_OVER, value)
+    monkeypatch.setenv(LISTENING, value)
     made = Listeners(said.append)
-    assert HANDED_OVER not in os.environ
+    assert LISTENING not in os.environ
     made.close_all()
     os.fstat(1)
 

@@ -23,7 +23,6 @@ from ncolony.core.readers import (
     one_of,
     some_time,
 )
-from ncolony.core.sockets import sockets
 
 WANTED_LOG = (
     '"console", "syslog", null, an object with `file`, `console` or `syslog`, one with `stdout` and `stderr`, or a list'
@@ -64,6 +63,13 @@ def a_health(value: object) -> object:
 def a_list_of_needs(value: object) -> object:
     """Read what a program needs; imported for the first one that says it."""
     from ncolony.core.needkeys import a_list_of_needs as read
+
+    return read(value)
+
+
+def a_set_of_sockets(value: object) -> object:
+    """Read what the supervisor listens on for a program; imported late, as above."""
+    from ncolony.core.sockets import sockets as read
 
     return read(value)
 
@@ -142,7 +148,7 @@ KEYS = (
     Key("log", a_log, WANTED_LOG, '"console"', "Where its output goes; see [logs.md](logs.md).", cost=NOTHING),
     Key("limits", a_set_of_limits, 'an object, like {"nofile": 4096, "nice": 5}', "{}",
         "What it may use. One that the system does not allow is why it cannot start."),
-    Key("sockets", sockets, 'an object of addresses, like {"web": "tcp://127.0.0.1:8080"}', "{}",
+    Key("sockets", a_set_of_sockets, 'an object of addresses, like {"web": "tcp://127.0.0.1:8080"}', "{}",
         "What the supervisor listens on for it, also while it is restarted: see [sockets.md](sockets.md)."),
     Key("needs", a_list_of_needs, 'an object by program, like {"db": "ready"}', "{}",
         "What has to be so of other programs before a start, and as long as the run lasts: see [needs.md](needs.md).",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from ncolony.core.limits import NO_LIMITS, Limits
 from ncolony.core.program import GROUP
 from ncolony.core.record import record
-from ncolony.core.sockets import Socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ncolony.core.sockets import Socket
 
 
 CHECK = "/check"

@@ -9,12 +9,12 @@ from ncolony.core.bare import SIGTERM
 from ncolony.core.limits import NO_LIMITS, Limits
 from ncolony.core.logspec import LogSpec
 from ncolony.core.record import record
-from ncolony.core.sockets import Socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ncolony.core.probespec import HealthRule, Probe, Reports, Signs
     from ncolony.core.schedule import Schedule
+    from ncolony.core.sockets import Socket
 
 PERMANENT, TRANSIENT, TEMPORARY = "permanent", "transient", "temporary"
 TREE, GROUP, PROCESS = "tree", "group", "process"

@@ -10,7 +10,17 @@ import json
 
 from ncolony.core.colonykeys import COLONY_KEYS, GROUP_KEYS, a_list_of_hooks, a_metrics_file
 from ncolony.core.hookkeys import HOOK_KEYS, MAX_HOOKS
-from ncolony.core.keys import KEYS, a_health, a_list_of_needs, a_log, a_ready, a_reload, a_schedule, a_set_of_limits
+from ncolony.core.keys import (
+    KEYS,
+    a_health,
+    a_list_of_needs,
+    a_log,
+    a_ready,
+    a_reload,
+    a_schedule,
+    a_set_of_limits,
+    a_set_of_sockets,
+)
 from ncolony.core.keyspec import only_an_object
 from ncolony.core.limitkeys import IO_KEYS, LIMIT_KEYS, an_io_priority
 from ncolony.core.logkeys import CONSOLE_KEYS, FILE_KEYS, SYSLOG_KEYS
@@ -20,7 +30,7 @@ from ncolony.core.probekeys import HEALTH_KEYS, HEALTH_WAYS, READY_KEYS, READY_W
 from ncolony.core.program import DONE, READY, STARTED
 from ncolony.core.reloadkeys import RELOAD_KEYS
 from ncolony.core.schedulekeys import SCHEDULE_KEYS
-from ncolony.core.sockets import MAX_SOCKETS, SOCKET_KEYS, sockets
+from ncolony.core.sockets import MAX_SOCKETS, SOCKET_KEYS
 from ncolony.core.valueschemas import (
     ADDRESS,
     DEFINED,
@@ -145,7 +155,7 @@ _WHOLE: Mapping[Callable[[object], object], Callable[[], Schema]] = {
     a_ready: _ready,
     a_health: _health,
     a_reload: _reload,
-    sockets: _sockets,
+    a_set_of_sockets: _sockets,
     a_list_of_needs: _needs,
     a_schedule: _schedule,
     a_set_of_limits: _limits,

@@ -10,11 +10,11 @@ import os
 from time import time
 
 from ncolony.core.check import check
+from ncolony.core.logspec import LogSpec
 from ncolony.core.names import is_ignored
 from ncolony.core.parse import NotAnObject, Problem, parse
 from ncolony.core.program import PRIORITY
 from ncolony.directory.files import Content, Gone, Partial, read, stamp
-from ncolony.posix.rotatable import why_not_rotated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -133,7 +133,11 @@ class Conf:
 
     def _take(self, name: str, text: str, value: dict[str, object], changes: dict[str, Program | None]) -> None:
         checked = check(name, text, value, self._defaults)
-        problems = checked.problems if checked.program is None else why_not_rotated(checked.program)
+        problems = checked.problems
+        if checked.program is not None and checked.program.log != LogSpec():
+            from ncolony.posix.rotatable import why_not_rotated
+
+            problems = tuple(why_not_rotated(checked.program))
         if problems:
             self._refuse(name, list(problems))
             return

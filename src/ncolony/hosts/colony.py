@@ -16,15 +16,14 @@ from ncolony.hosts.control import Control
 from ncolony.hosts.kernel import Kernel
 from ncolony.hosts.memory import release, remember, settle
 from ncolony.hosts.reserving import Reserving
+from ncolony.hosts.sockets import Sockets
 from ncolony.posix import kept_exits
 from ncolony.posix.channels import PipeChannels
 from ncolony.posix.descriptors import FileLimit, keep_private
 from ncolony.posix.exits import PidfdExits, SigchldExits, has_pidfds
 from ncolony.posix.handing import REPORTING
 from ncolony.posix.keeping import PIPES, SOCKETS, Keeping
-from ncolony.posix.listeners import Listeners
 from ncolony.posix.oom import Spared
-from ncolony.posix.pidfiles import PidFiles
 from ncolony.posix.sigchld import ChildSignal
 from ncolony.posix.spawn import PosixSpawner
 from ncolony.posix.state import HANDED_OVER
@@ -116,13 +115,15 @@ class Colony:
         self._keeping = None if state is None else Keeping(loop, exits, state, say)
         kept = {PIPES: {}, SOCKETS: {}} if self._keeping is None else self._keeping.recall()
         self._channels = PipeChannels(loop, self._targets, self._memory.partial, self._keeping, kept[PIPES])
-        self._listeners = Listeners(say, self._keeping, kept[SOCKETS])
+        self._sockets = Sockets(say, self._keeping, kept[SOCKETS])
         self._hosting = hosting
         self._control = Control(loop, self._memory.state, say)
         observers: list[Observer] = [*self._memory.observers, Log(say, self._control.story.tell), self._control]
         if self._kernel.cgroups is not None:
             observers.append(self._kernel.cgroups)
         if settings.pid is not None:
+            from ncolony.posix.pidfiles import PidFiles
+
             observers.append(PidFiles(settings.pid, say))
         handed_over, inherit = os.environ.pop(REPORTING, ""), inherited(os.environ, settings.config)
         self._supervisor = Supervisor(
@@ -133,7 +134,7 @@ class Colony:
             inherit=inherit,
             observers=observers,
         )
-        self._supervisor.listeners = self._listeners
+        self._supervisor.listeners = self._sockets
         self._supervisor.remember(self._memory.kept)
         self._memory.begin_journal(loop, self._supervisor, say)
         world = World(
@@ -167,14 +168,15 @@ class Colony:
         """Start the programs and serve the directories."""
         without = f"; no cgroups: {self._kernel.without}" if self._kernel.without else ""
         self._say(f"whole process trees are ended, by {self.trees.method}{without}")
-        self._control.open()
         self._door.open()
+        self._control.begin()  # behind the first programs
 
     def _settle(self, described: Container[str]) -> None:
         """Deal with what an earlier supervisor left of programs that no usable file describes any more."""
         settle(self._supervisor, described, self._say, self._channels.log_left)
         self._channels.settle(described)
-        self._listeners.settle()
+        if self._sockets.made is not None:
+            self._sockets.made.settle()
         self._supervisor.described_all()
 
     def _end(self, code: int, why: str) -> None:
@@ -200,7 +202,8 @@ class Colony:
             self._child_signal.close()
             self.trees.strays.close()
             self._spawner.close()
-            self._listeners.close_all()
+            if self._sockets.made is not None:
+                self._sockets.made.close_all()
             self._memory.close()
             if self._kernel.cgroups is not None:
                 self._kernel.cgroups.close()
@@ -289,7 +292,8 @@ class Colony:
         handed_over |= self._control.hand_over()
         self._channels.keep(self._memory.partial)
         self._targets.close()
-        self._listeners.hand_over()
+        if self._sockets.made is not None:
+            self._sockets.made.hand_over()
         if self._supervisor.outfitter is not None:
             self._supervisor.outfitter.hand_over()
         if self._memory.journal is not None:
@@ -298,7 +302,8 @@ class Colony:
             with self._spawner.spared:
                 upgrading.execute(handed_over, self._hosting.unheard)
         except OSError as error:
-            self._listeners.take_back()
+            if self._sockets.made is not None:
+                self._sockets.made.take_back()
             if self._supervisor.outfitter is not None:
                 self._supervisor.outfitter.take_back()
             self._say(f"cannot upgrade: {error.strerror}; this version goes on")
@@ -325,7 +330,8 @@ class Colony:
         self._child_signal.close()
         self._channels.keep(self._memory.partial)
         self._targets.close()
-        self._listeners.leave()
+        if self._sockets.made is not None:
+            self._sockets.made.leave()
         if self._keeping is not None:
             self._keeping.close()
         self._memory.close()

@@ -11,6 +11,7 @@ from ncolony import __version__
 from ncolony.control.protocol import NAME
 from ncolony.control.story import Story
 from ncolony.core import events
+from ncolony.posix.handing import DOORWAY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class Control:
         self._said = ""
         self._farewells: list[Call] = []
         self._timer: Timer | None = None
+        self._handed_over = os.environ.pop(DOORWAY, "")
+        """What an earlier version of this process has left open to be asked through."""
 
     def serve(self, colony: Colony, supervisor: Supervisor, outputs: Outputs, companions: Companions) -> None:
         """Know whom clients ask about."""
@@ -94,14 +97,22 @@ class Control:
 
         self._make = make
 
+    def begin(self) -> None:
+        """Listen when what is due is done, or at once where programs would inherit what is open already."""
+        if self._handed_over:
+            self.open()
+        else:
+            self._timer = self._loop.call_at(self._loop.now(), self.open)
+
     def open(self) -> None:
         """Listen."""
+        self._timer = None
         if self._state is None:
             return
         from ncolony.posix.doorway import Doorway
 
         try:
-            self._doorway = Doorway(self._state, NAME)
+            self._doorway = Doorway(self._state, NAME, self._handed_over)
         except OSError as error:
             path = f"{self._state}/{NAME}"
             self._say(f"cannot listen on {path!r}: {error.strerror}; programs run, and nobody can ask about them")
@@ -138,9 +149,7 @@ class Control:
             self._server.end()
         if self._doorway is None:
             return {}
-        from ncolony.posix.doorway import HANDED_OVER
-
-        return {HANDED_OVER: self._doorway.fd}
+        return {DOORWAY: self._doorway.fd}
 
     def _admit(self) -> None:
         if self._server is not None:

@@ -11,7 +11,6 @@ from ncolony.core.states import Sweeping, pid_of
 from ncolony.posix.journal import Journal
 from ncolony.posix.processes import environment_of
 from ncolony.posix.records import Records
-from ncolony.posix.recovery import recover, recover_from_pid_files
 from ncolony.posix.state import State, Unusable, default_state
 
 TYPE_CHECKING = False
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from ncolony.hosts.settings import Settings
     from ncolony.ports import Loop, Observer
     from ncolony.posix.lost import Locks
+    from ncolony.posix.records import Key
     from ncolony.runtime.supervisor import Supervisor
 
     Say = Callable[[str], None]
@@ -80,11 +80,11 @@ def remember(settings: Settings, now: float, say: Say, locks: Locks | None = Non
         state = State(settings.state or default_state(settings.messages), settings.config, locks)
     except Unusable as error:
         say(f"{error}; programs run, and cannot be taken over by another supervisor when this one is killed")
-        kept = recover_from_pid_files(settings.pid, now, say) if settings.pid is not None else {}
+        kept = _by_pid_files(settings.pid, now, say) if settings.pid is not None else {}
         return Memory(os.urandom(6).hex(), kept)
-    kept = recover(state, now, say)
+    kept = {} if state.is_new and not os.path.exists(state.records) else _recovered(state, now, say)
     if not kept and settings.pid is not None:
-        kept = recover_from_pid_files(settings.pid, now, say)
+        kept = _by_pid_files(settings.pid, now, say)
     try:
         records = Records(state.records, {"boot": state.boot, "colony": state.colony}, kept.values(), say)
     except OSError as error:
@@ -92,6 +92,18 @@ def remember(settings: Settings, now: float, say: Say, locks: Locks | None = Non
         say(f"{words}; should this supervisor be killed, the next one finds processes by their marks alone")
         return Memory(state.colony, kept, (state,))
     return Memory(state.colony, kept, (records, state))
+
+
+def _recovered(state: State, now: float, say: Say) -> dict[Key, Kept]:
+    from ncolony.posix.recovery import recover
+
+    return recover(state, now, say)
+
+
+def _by_pid_files(folder: str, now: float, say: Say) -> dict[Key, Kept]:
+    from ncolony.posix.recovery import recover_from_pid_files
+
+    return recover_from_pid_files(folder, now, say)
 
 
 def settle(

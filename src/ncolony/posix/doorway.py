@@ -15,8 +15,6 @@ from select import POLLHUP, POLLIN, poll
 
 from ncolony.core.record import record
 
-HANDED_OVER = "NCOLONY_CONTROL"
-"""The variable that names the descriptor of the socket when a supervisor has become another version of itself."""
 BACKLOG = 1024
 NO_ROOM = (EMFILE, ENFILE, ENOBUFS, ENOMEM)
 _CREDENTIALS = 12  # bytes: pid, uid, gid
@@ -35,11 +33,14 @@ class Peer:
 class Doorway:
     """One listening socket in the state directory."""
 
-    def __init__(self, folder: str, name: str) -> None:
-        """Take over the socket of this process's own last version, or make a new one. Raises OSError."""
+    def __init__(self, folder: str, name: str, handed_over: str = "") -> None:
+        """Take over the socket of this process's own last version, or make a new one. Raises OSError.
+
+        ``handed_over``: what that version has said of it.
+        """
         self.path = f"{folder}/{name}"
         self._folder = folder
-        self._socket = _taken_over() or _bound(folder, name)
+        self._socket = _taken_over(handed_over) or _bound(folder, name)
         self.fd = self._socket.fileno()
 
     def admit(self, gid: int | None) -> None:
@@ -103,10 +104,9 @@ def _is(fd: int, state: int) -> bool:
     return any(event & state for _, event in asked.poll(0))
 
 
-def _taken_over() -> _socket.socket | None:
-    given = os.environ.pop(HANDED_OVER, "")
+def _taken_over(handed_over: str) -> _socket.socket | None:
     try:
-        fd = int(given)
+        fd = int(handed_over)
         os.set_inheritable(fd, False)
         opened = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, fd)
         if opened.getsockopt(_socket.SOL_SOCKET, _socket.SO_ACCEPTCONN):

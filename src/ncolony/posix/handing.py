@@ -24,6 +24,8 @@ from ncolony.posix.launcher import main
 main(sys.argv[1:])"""
 REPORTING = "NCOLONY_REPORTING"
 """The variable that says what is open for reports when a supervisor has become another version of itself."""
+LISTENING, DOORWAY = "NCOLONY_SOCKETS", "NCOLONY_CONTROL"
+"""The variables that name the sockets that are open then: those of programs, and the one that clients come through."""
 FIRST = 3  # the number that a program's first socket has to have
 
 

@@ -15,6 +15,7 @@ import os
 from ncolony.core.errors import OSFailure
 from ncolony.core.sockets import UNIX, address_of
 from ncolony.posix.binding import FIRST_HELD, bind, place_of, place_of_fd, up
+from ncolony.posix.handing import LISTENING
 from ncolony.posix.keeping import SOCKETS
 
 TYPE_CHECKING = False
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from ncolony.core.sockets import Socket
     from ncolony.posix.binding import Place
     from ncolony.posix.keeping import Keeping, Kept
-
-HANDED_OVER = "NCOLONY_SOCKETS"
-"""The variable that names the descriptors when a supervisor has become another version of itself."""
 
 
 class Held:
@@ -156,11 +154,11 @@ class Listeners:
         for fd in fds:
             os.set_inheritable(fd, True)
         if fds:
-            os.environ[HANDED_OVER] = " ".join(map(str, fds))
+            os.environ[LISTENING] = " ".join(map(str, fds))
 
     def take_back(self) -> None:
         """Undo that, as nothing was executed."""
-        os.environ.pop(HANDED_OVER, None)
+        os.environ.pop(LISTENING, None)
         for fd in self._all():
             os.set_inheritable(fd, False)
 
@@ -211,7 +209,7 @@ class Listeners:
 def _handed_over() -> dict[Place, int]:
     """Return the sockets that this process had as an earlier version of itself."""
     found: dict[Place, int] = {}
-    for word in os.environ.pop(HANDED_OVER, "").split():
+    for word in os.environ.pop(LISTENING, "").split():
         fd = int(word) if word.isdigit() else -1
         place = place_of_fd(fd) if fd >= FIRST_HELD else None
         if place is not None:
