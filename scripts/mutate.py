@@ -37,8 +37,9 @@ OPTIONS = (
     *("-p", "no:cacheprovider", "-p", "no:xdist"),
 )
 ANYWHERE = range(1 << 31)  # all lines of a module
+# Of CPU time, as others may keep the machine busy; of time on the clock a hundred times as much.
 SLACK = 3.0  # seconds: a test that takes these, and twenty times its own, has noticed a loop without end
-IMPORTING = 60  # seconds for the same of a mistake that is made when a module is imported
+IMPORTING = 60.0  # the same of a mistake that is made when a module is imported
 
 
 def path_of(module):
@@ -75,14 +76,18 @@ class Reach:
         self.lines = {}
 
     def tests(self, module, lines, patience):
-        """Return the tests that reach some lines, the quickest first, as many as fit into so many seconds of theirs."""
+        """Return the tests that reach some lines: all in its own file, and others for so many seconds.
+
+        The quickest come first.
+        """
         found = {}
         for line, tests in self.lines.get(path_of(module), {}).items():
             if line in lines:
                 found |= dict.fromkeys(tests)
+        own = {test for test in found if f"/test_{module}.py::" in test}
         kept, spent = [], 0.0
-        for test in sorted(found, key=self.seconds.__getitem__):
-            spent += self.seconds[test]
+        for test in sorted(found, key=lambda test: (test not in own, self.seconds[test])):
+            spent += 0.0 if test in own else self.seconds[test]
             if spent > patience and kept:
                 break
             kept.append(test)
@@ -104,6 +109,12 @@ class Reach:
         for path in data.measured_files():
             lines = data.contexts_by_lineno(path).items()
             self.lines[path] = {line: [test for test in tests if test in self.seconds] for line, tests in lines}
+
+
+def give_up_after(seconds):
+    """Have this process die when it has used so much CPU time from now on."""
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, 100 * seconds)
 
 
 class Failures:
@@ -174,7 +185,7 @@ class Warm:
         """Tell whether a test fails; in a fork."""
         transplant(job)
         for test in job.tests:
-            signal.setitimer(signal.ITIMER_REAL, SLACK + 20 * self.reach.seconds[test])
+            give_up_after(SLACK + 20 * self.reach.seconds[test])
             if not run(self.items[test]):
                 return True
         return False
@@ -212,7 +223,7 @@ class Chosen:
 
 def try_anew(job):
     """Tell whether a test fails, or cannot even be collected; in a fork."""
-    signal.alarm(IMPORTING)
+    give_up_after(IMPORTING)
     sys.meta_path.insert(0, Instead(job))
     files = dict.fromkeys(test.partition("::")[0] for test in job.tests)
     return int(pytest.main([*OPTIONS, "-x", *files], plugins=[Chosen(job.tests)])) != 0
@@ -252,7 +263,8 @@ class Trials:
         job = self.running.pop(pid)
         if job.mistake is None:
             if status:
-                sys.exit(f"the tests of {job.module} fail as it is")
+                print(f"the tests of {job.module} fail as it is", file=sys.stderr, flush=True)
+                os._exit(1)
             return
         tried, survived = self.counts.get(job.module, (0, 0))
         self.counts[job.module] = tried + 1, survived + (status == 0)
@@ -284,8 +296,9 @@ class Examination:
             self.trials.begin(Job(module, None, reach.tests(module, ANYWHERE, self.patience)), try_it)
             for mistake in self.found[module][begin:]:
                 if mistake.owner is not None:
-                    lines = {mistake.line} if mistake.line in mistake.owner.lines else mistake.owner.lines
-                    self.trials.begin(Job(module, mistake, reach.tests(module, lines, self.patience)), try_it)
+                    near = [(mistake.line,), mistake.owner.lines]  # not every line has code of its own
+                    tests = next(filter(None, (reach.tests(module, lines, self.patience) for lines in near)), [])
+                    self.trials.begin(Job(module, mistake, tests), try_it)
         self.trials.end()
 
     def at_import(self, reach):

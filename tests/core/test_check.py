@@ -91,6 +91,7 @@ def test_the_smallest_description_is_a_command_line() -> None:
         ),
         ("restart", {"min_delay": 2, "max_delay": 2}, "restart", RestartPolicy(min_delay=2.0, max_delay=2.0)),
         ("restart", {"attempts": 5, "window": "1m"}, "restart", RestartPolicy(attempts=5, window=60.0)),
+        ("restart", {"attempts": 1000, "window": 1}, "restart", RestartPolicy(attempts=1000, window=1.0)),
         ("priority", 1_000_000, "priority", 1_000_000),
         ("priority", -1_000_000, "priority", -1_000_000),
         ("restart", {"jitter": 0}, "restart", RestartPolicy(jitter=0.0)),

@@ -77,12 +77,12 @@ NEXT = {"state": "spawning"}
         (change(STARTING, Ready(5), RUNNING), {"k": "ready", "how": "said", "r": 5}),
         (change(STARTING, DeadlinePassed(95.0), RUNNING), {"k": "ready", "how": "lived", "r": 5}),
         (
-            change(Spawning(1.0), SpawnFailed(4, "no such file"), Backoff(101.5), attempt=2),
+            change(Spawning(1.0), SpawnFailed(4, "no such file"), Backoff(101.23456), attempt=2),
             {
                 "k": "fail",
                 "why": "no such file",
                 "r": 4,
-                "next": {"state": "backoff", "in": 1.5, "attempt": 3},
+                "next": {"state": "backoff", "in": 1.235, "attempt": 3},
             },
         ),
         (change(RUNNING, Stop(why="by root"), STOPPING), {"k": "stop", "cause": "asked", "why": "by root", "r": 5}),

@@ -64,10 +64,29 @@ def test_a_line_is_its_fields() -> None:
     assert cron.text == "0,30 9-17/4 1 JAN,jul-Aug mon-fri"
 
 
-@pytest.mark.parametrize(("name", "line"), SHORTHANDS.items())
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("@yearly", "0 0 1 1 *"),
+        ("@annually", "0 0 1 1 *"),
+        ("@monthly", "0 0 1 * *"),
+        ("@weekly", "0 0 * * 0"),
+        ("@daily", "0 0 * * *"),
+        ("@midnight", "0 0 * * *"),
+        ("@Hourly", "0 * * * *"),
+    ],
+)
 def test_shorthands_mean_their_lines(name: str, line: str) -> None:
     """As in crontab(5)."""
     assert parse(name) == parse(line)
+
+
+def test_every_month_and_day_has_a_name() -> None:
+    """Three letters of English, as in crontab(5)."""
+    months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+    assert [parse(f"0 0 1 {name} *").months for name in months] == [(number,) for number in range(1, 13)]
+    days = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
+    assert [parse(f"0 0 * * {name}").weekdays for name in days] == [(number,) for number in range(7)]
 
 
 def test_sunday_has_two_numbers() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncolony.core.record import FEW, FrozenRecordError, record, replace
+from ncolony.core.record import FEW, FrozenRecordError, defaults_of, record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,6 +158,19 @@ def test_records_of_different_kinds_are_never_equal() -> None:
 def test_what_is_no_record_may_say_that_it_is_equal() -> None:
     """As with a dataclass: it is asked when the record does not know."""
     assert Ours(1, 2) == ANY
+
+
+def test_the_defaults_of_a_class_can_be_asked_for() -> None:
+    """A copy: whoever changes it changes no record."""
+    defaults = defaults_of(Spoken)
+    assert defaults_of(Empty) == {}
+    defaults["more"] = 1
+    assert "more" not in defaults_of(Spoken)
+
+
+def test_records_without_fields_can_be_made_again_and_again() -> None:
+    """Also once their making is compiled."""
+    assert {Empty() for _ in range(FEW + 2)} == {Empty()}
 
 
 def test_an_unhashable_value_makes_an_unhashable_record() -> None:
