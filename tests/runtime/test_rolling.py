@@ -389,6 +389,17 @@ def test_a_successor_goes_on_where_a_reload_was_broken_off(stage):
     assert stage.alive == ["new", "new"]
 
 
+def test_a_successor_that_needs_fewer_surplus_processes_ends_the_others(stage):
+    """Its own reload, of the one instance that is left, is under way already when the rest is to be let go."""
+    stage.inherit({number: kept(number, OLD, Running(50 + number, 900.0)) for number in (1, 2, 3)})
+    stage.apply(web(NEW, instances=1))
+    stage.supervisor.described_all()
+    stage.supervisor.let_go_surplus("web")
+    stage.loop.advance(60)
+    assert set(stage.states) == {("web", 1)}
+    assert stage.alive == ["new"]
+
+
 @pytest.mark.parametrize("comes_up", [True, False])
 def test_a_successor_ends_surplus_processes_once_the_others_serve(stage, comes_up):
     """Or have had the time that they may take."""

@@ -80,6 +80,11 @@ class Roll:
         others = [place for place in self._own() if place.instance.want == UP and not is_settled(place)]
         self._try({place.number: place.instance.run for place in others}, self._program.stop.timeout)
 
+    def take_in(self, surplus: Sequence[Place]) -> None:
+        """Let go of more ``surplus`` at the end of this."""
+        for place in surplus:
+            self._surge.setdefault(place.number, place)
+
     def describe(self, program: Program, why: str) -> None:
         """Go on with another description: at once while only surplus is new, else after those that are on trial."""
         self._program, self._why, self._again = program, why, True

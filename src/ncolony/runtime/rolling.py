@@ -54,7 +54,9 @@ class Rolls:
 
     def settle(self, program: Program, surplus: Sequence[Place]) -> None:
         """End what is left of an earlier supervisor's reload, once all others serve, or have had their time to."""
-        if program.name not in self._rolls:
+        if program.name in self._rolls:
+            self._rolls[program.name].take_in(surplus)
+        else:
             roll = self._rolls[program.name] = Roll(self, program, program.reload or ReloadRule(), "")
             roll.settle(surplus)
 
