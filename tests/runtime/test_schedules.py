@@ -272,6 +272,19 @@ def test_a_moment_replaces_a_retry_that_is_still_to_come(stage):
     assert (stage.births, stage.state) == (2, "running")
 
 
+def test_a_moment_while_a_run_comes_to_life_replaces_it_at_the_next(stage):
+    """There is no process yet that could be stopped; it does not go on for ever."""
+    stage.spawner.acts["web",] = Act(told_after=15.0)
+    stage.apply(every(10.0, overlap=REPLACE))
+    stage.loop.advance(12.0)
+    assert stage.state == "spawning"
+    stage.spawner.acts["web",] = Act()
+    stage.loop.advance(4.0)
+    assert (stage.births, stage.state) == (1, "running")
+    stage.loop.advance(5.0)
+    assert (stage.births, stage.state) == (2, "running")
+
+
 # Ends -----------------------------------------------------------------------------------------------------------------
 
 
@@ -445,6 +458,17 @@ def test_a_changed_description_counts_from_the_next_run_on(stage):
     assert (stage.births, stage.state) == (1, "waiting")
     stage.loop.advance(20.0)
     assert stage.process.launch.args == ("newer",)
+
+
+def test_a_run_that_another_schedule_begins_at_once_has_its_time(stage):
+    """It waited for a night that is far away, and runs as it is described anew; no longer than it may."""
+    stage.apply(nightly())
+    stage.loop.advance(100.0)
+    assert stage.state == "waiting"
+    stage.apply(every(100.0, timeout=10.0))
+    assert (stage.births, stage.state) == (1, "running")
+    stage.loop.advance(11.0)
+    assert stage.state == "waiting"
 
 
 def test_another_schedule_counts_from_now_on(stage):

@@ -191,9 +191,14 @@ class Schedules:
         if rule.cron is not None:
             self._moments.forget(*slot)
         job = self._begin(slot, rule)
-        job.due = job.due or before.due
-        job.missed, job.last = before.missed, before.last
-        self._limit(slot, job, seen)
+        now = self._seen(*slot) or seen  # its first run may have begun by that
+        job.due = job.due or (before.due and now.run == seen.run)
+        job.missed += before.missed
+        job.last = before.last if job.last is None else job.last
+        self._limit(slot, job, now)
+
+    def _seen(self, name: str, number: int) -> InstanceView | None:
+        return next((one for one in self._supervisor.snapshot(name) if one.number == number), None)
 
     def _changed(self, event: InstanceChanged) -> None:
         program = self._supervisor.programs.get(event.slot.program)
@@ -302,18 +307,19 @@ class Schedules:
     def _come(self, slot: Slot, job: Job) -> None:
         """A moment has come."""
         name, number = slot
-        seen = next((one for one in self._supervisor.snapshot(name) if one.number == number), None)
+        seen = self._seen(name, number)
         if seen is None or self._supervisor.closing:
             return
         if seen.state == "waiting":
             job.due = True
             self._supervisor.reconsider(name)
-        elif job.rule.overlap in (QUEUE, REPLACE) and not job.due:
-            job.due = True
-            if job.rule.overlap == REPLACE:
-                self._replace(seen)
-        else:
+            return
+        if job.due or job.rule.overlap not in (QUEUE, REPLACE):
             self._skip(slot, job)
+        else:
+            job.due = True
+        if job.rule.overlap == REPLACE:  # also where it is due: it may have been on its way to life at the last moment
+            self._replace(seen)
 
     def _replace(self, seen: InstanceView) -> None:
         if seen.state == "backoff":
