@@ -182,6 +182,7 @@ class World:
             story=lambda *_: iter(()),
             about=life.supervisor.about,
             finish=lambda code, why: self._finish(life, why),
+            outputs=life.channels,
         )
 
     def _finish(self, life: Life, why: str) -> None:
