@@ -70,6 +70,12 @@ class Channel(Protocol):
     def tail(self, stream: str, size: int) -> bytes:
         """Return the last bytes of ``stdout`` or ``stderr``, at most 64 KB; what shares its pipe is among them."""
 
+    def since(self, stream: str, when: float) -> int:
+        """Return how many of the last bytes have come since a time in seconds since the epoch; never too few.
+
+        What came earlier in the same second is among them, and perhaps up to 4 KB from before that.
+        """
+
     def listen(self, hear: Callable[[str, bytes], bool] | None) -> None:
         """Have ``hear`` get what is written, by stream, until it returns true; None: nobody listens any more."""
 

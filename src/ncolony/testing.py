@@ -18,6 +18,7 @@ import itertools
 import select
 import signal
 from dataclasses import dataclass
+from time import time
 from typing import TYPE_CHECKING
 
 from ncolony.core.errors import OSFailure
@@ -352,6 +353,9 @@ class FakeChannel:
         self._rest = {"stdout": b"", "stderr": b""}
         self._said = {"stdout": b"", "stderr": b""}
         self._words = {"stdout": b"", "stderr": b""}
+        self._came: dict[str, list[tuple[float, int]]] = {"stdout": [], "stderr": []}
+        self.now: float | None = None
+        """When output comes, in seconds since the epoch; None: by the clock on the wall."""
         self.label = str(slot)
         self.log = log
         self.run = self.pid = 0
@@ -375,6 +379,7 @@ class FakeChannel:
     def says(self, data: bytes, stream: str = "stdout") -> None:
         """Pretend that the process wrote this."""
         self._said[stream] += data
+        self._came[stream].append((time() if self.now is None else self.now, len(data)))
         self._hand(stream, data)
         if self._hear is not None and self._hear(stream, data):
             self._hear = None
@@ -404,6 +409,10 @@ class FakeChannel:
         """Return how much was written by stream."""
         for stream, data in self._said.items():
             yield self._slot.program, self._slot.number, stream, len(data), 0, 0
+
+    def since(self, stream: str, when: float) -> int:
+        """Return how many of the last bytes came since then, or in the same second."""
+        return sum(size for came, size in self._came[stream] if int(came) >= int(when))
 
     def listen(self, hear: Callable[[str, bytes], bool] | None) -> None:
         """Have ``hear`` get what is written, by stream, until it returns true; None: nobody listens any more."""

@@ -45,6 +45,7 @@ def test_the_walkthrough(places):
         (["frobnicate"], 2, 'cannot do "frobnicate": there is no such verb; `ncolony --help` lists them'),
         (["status"], 2, "cannot find a colony: there is no './conf' here; name one by -C DIR"),
         (["-C", "missing", "status"], 2, "there is no directory 'missing/conf'"),
+        (["logs", "--since", "yesterday"], 2, "cannot use --since yesterday: wanted how long ago, like 90s or 5m, or"),
         (["run", "--nope"], 2, 'there is no option "--nope" (see `ncolony run --help`)'),
         (["--conf"], 2, "--config needs a value, DIR"),
     ],

@@ -317,6 +317,9 @@ def test_where_one_name_is_wrong_nothing_is_done(house, names, words):
         ({"verb": "signal", "all": True}, "signal: found no such argument"),
         ({"verb": "signal", "all": True, "signal": "FROB"}, 'signal: found "FROB"'),
         ({"verb": "logs", "lines": 1e9}, "lines: found"),
+        ({"verb": "logs", "since": "5m"}, 'since: found "5m", wanted seconds since the epoch'),
+        ({"verb": "logs", "since": -1}, "since: found -1"),
+        ({"verb": "logs", "since": True}, "since: found true"),
         ({"verb": "events", "since": -1}, "since: found -1"),
         ({"verb": "start", "all": True, "why": "a\nb"}, "why: found"),
         ({"verb": "ping", "loud": True}, "it takes no arguments"),
@@ -518,6 +521,27 @@ def test_logs_without_following_end(house):
     *parts, last = caller.lines()
     assert [(one["instance"], one["line"]) for one in parts] == [(1, "b"), (1, "c"), (2, "b"), (2, "c")]
     assert last["lines"] == 4
+
+
+@pytest.mark.parametrize("follow", [False, True])
+def test_logs_since_a_time_begin_with_the_line_of_which_something_came_then(house, follow):
+    """Whole lines, and no line that was finished before that."""
+    house.apply(program())
+    (channel,) = house.channels.channels
+    for channel.now, data in ((1000.0, b"old\nthe lo"), (2000.0, b"ng line\nnew\n"), (3000.0, b"newest\n")):
+        channel.says(data)
+    for since, lines in (
+        (1000, ["old", "the long line", "new", "newest"]),
+        (1001.0, ["the long line", "new", "newest"]),
+        (2001, ["newest"]),
+        (3001, []),
+    ):
+        caller = house.caller()
+        caller.send({"verb": "logs", "names": ["web"], "since": since, "follow": follow, "lines": 100})
+        assert [one["line"] for one in caller.lines() if "line" in one] == lines
+    caller = house.caller()
+    caller.send({"verb": "logs", "names": ["web"], "since": 1001, "lines": 1})
+    assert [one["line"] for one in caller.lines() if "line" in one] == ["newest"]
 
 
 def test_logs_pass_over_what_a_slow_client_does_not_read(house):

@@ -119,6 +119,15 @@ def test_what_was_written_is_counted_over_all_runs(stage):
     assert list(stage.channels.written()) == []
 
 
+def test_what_came_since_a_time_is_known_by_stream(stage):
+    """To the second, by the clock on the wall."""
+    before = time.time()
+    stage.says(b"one\n")
+    assert stage.channel.since("stdout", before) == 4
+    assert stage.channel.since("stderr", before) == 0
+    assert stage.channel.since("stdout", time.time() + 60) == 0
+
+
 def test_closing_drains(stage):
     """Nothing that was written is lost."""
     stage.says(b"last")

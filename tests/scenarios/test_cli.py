@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -165,6 +166,32 @@ def test_scale_changes_the_file_and_waits_until_so_many_run(colony):
     assert "exited with status 3" in line
     said(colony, "stop", "web")
     assert said(colony, "scale", "web", "2") == ["web: 1 running, 1 stopped; `ncolony start web` starts them"]
+
+
+@on_native
+def test_logs_can_be_asked_for_since_a_time(colony):
+    """How long ago, or when; of a console and of a file."""
+    code = "echo early; read line; echo late $line; exec sleep 1000"
+    file = {"file": str(colony.folder / "{name}.log")}
+    for name, log in (("console", "console"), ("file", file)):
+        colony.conf(name, {"args": ["sh", "-c", code], "log": log, "stdin": "pipe"})
+    colony.start()
+    until((colony.messages / ".ncolony" / "control").exists, "the control socket")
+    for name in ("console", "file"):
+        until(lambda name=name: said(colony, "logs", name) == [f"{name} | early"], "the first line")
+    began = time.time()
+    until(lambda: time.time() > began + 1.5, "another second")
+    moment = int(time.time())
+    for name in ("console", "file"):
+        said(colony, "send", name, "one")
+        late = [f"{name} | late one"]
+        until(lambda name=name: said(colony, "logs", name)[-1:] == [f"{name} | late one"], "the last line")
+        utc = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
+        local = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
+        for words in (utc, local):
+            assert said(colony, "logs", name, "--since", words) == late
+        assert said(colony, "logs", name, "--since", "1h30m") == [f"{name} | early", *late]
+        assert said(colony, "logs", name, "--since", "2100-01-01T00:00:00+01:00") == []
 
 
 @on_both

@@ -17,13 +17,17 @@ if TYPE_CHECKING:
 
     Line = dict[str, Any]
 
+MOST_LINES, MAX_MOMENT = 10_000, 2**32  # what the protocol takes
 PALETTE = (GREEN, YELLOW, BLUE, "35", "36", "92", "93", "94", "95", "96")
 FOLLOW = Option("--follow", "", "go on with what comes", short="-f")
 
 
 def _logs(call: Call) -> int:
     given = call.given
-    sent: dict[str, object] = {"lines": _count(call, "--lines", 10)}
+    since = given.last("--since")
+    sent: dict[str, object] = {"lines": _count(call, "--lines", 10 if since is None else MOST_LINES)}
+    if since is not None:
+        sent["since"] = _moment(call, since)
     if given.words:
         sent["names"] = given.words
     if (stream := given.last("--stream")) is not None:
@@ -106,6 +110,27 @@ def _seconds(utc: time.struct_time) -> float:
     return ((days * 24 + utc.tm_hour) * 60 + utc.tm_min) * 60 + utc.tm_sec
 
 
+def _moment(call: Call, text: str) -> float:
+    """Return the time that is meant, in seconds since the epoch. Raises ConfigError."""
+    from datetime import datetime
+
+    from ncolony.core.keyspec import Mismatch
+    from ncolony.core.readers import a_duration
+
+    try:
+        return max(0.0, time.time() - a_duration(text))
+    except Mismatch:
+        pass
+    try:
+        at = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith(("Z", "z")) else text).timestamp()
+        if 0 <= at < MAX_MOMENT:
+            return at
+    except (ValueError, OverflowError, OSError):
+        pass
+    wanted = 'wanted how long ago, like 90s or 5m, or a time, like "2026-11-25 14:05" or 2026-11-25T14:05:00Z'
+    raise misused(call.verb, f"cannot use --since {text}: {wanted}")
+
+
 def _count(call: Call, option: str, default: int) -> int:
     text = call.given.last(option)
     if text is None:
@@ -131,13 +156,17 @@ LOGS = Verb(
     (
         FOLLOW,
         Option("--lines", "N", "how many of the last lines of each [10]", short="-n"),
+        Option("--since", "TIME", "only what came since then: 90s, 5m, or 2026-11-25T14:05:00; all lines of that"),
         Option("--stream", "STREAM", "stdout or stderr; both if not given", among=("stdout", "stderr")),
         Option("--grep", "REGEX", "only lines in which it is found"),
         JSON, COLOR,
     ),
     "Without names, of all programs. The supervisor has the last 64 KB of each stream at hand; older output is where\n"
     "the key `log` sends it.",
-    (("ncolony logs -f web db", "follow two programs, each in a colour of its own"),),
+    (
+        ("ncolony logs -f web db", "follow two programs, each in a colour of its own"),
+        ("ncolony logs --since 5m", "what all have written in the last five minutes, as far as it is at hand"),
+    ),
 )  # fmt: skip
 EVENTS = Verb(
     "events", "show what happens, as it happens", _events, "[NAME ...]",

@@ -57,6 +57,8 @@ class Reader:
         self._streams = (stream,) if isinstance(stream, str) else STREAMS
         count = call.arguments.get("lines", LINES)
         self._count = count if isinstance(count, int) else LINES
+        since = call.arguments.get("since")
+        self._since = since if isinstance(since, float) else None
         self._told = 0
         self._lines: dict[tuple[str, int, str], Lines] = {}
         self._waiting: list[bytes] = []
@@ -118,13 +120,22 @@ class Reader:
         pieces = []
         for stream in () if program is None else self._pipes(program):
             data = self._world.supervisor.tail(name, number, stream, RECENT)
+            start = self._start(name, number, stream, data)
             if self.follows:  # a line that goes on is told when it is whole
                 end = data.rfind(b"\n") + 1
                 self._lines.setdefault((name, number, stream), Lines()).rest = data[end:]
                 data = data[:end]
+            data = data[start:]
             pieces += [self._line((name, number, stream), line) for line in last_lines(data, self._count)]
         self._told += len(pieces)
         return b"".join(pieces)
+
+    def _start(self, name: str, number: int, stream: str, data: bytes) -> int:
+        """Return where in ``data`` the line begins of which something came since the time that is asked for."""
+        if self._since is None:
+            return 0
+        size = self._world.supervisor.since(name, number, stream, self._since)
+        return data.rfind(b"\n", 0, max(0, len(data) - size)) + 1 if size else len(data)
 
     def _pipes(self, program: Program) -> tuple[str, ...]:
         return STREAMS[:1] if program.log.joined else self._streams

@@ -27,6 +27,7 @@ MAX_NAMES = 1000
 MAX_NAME = 500
 MAX_WHY = 200
 MAX_LINES = 10_000
+MAX_MOMENT = 2**32  # seconds since the epoch
 MAX_TEXT = 4096  # bytes: what a pipe takes as a whole
 
 
@@ -78,6 +79,12 @@ def _since(value: object) -> int | None:
     return None if value == "now" else a_count(value, 0, 2**53)
 
 
+def _a_moment(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < MAX_MOMENT:
+        raise Mismatch
+    return float(value)
+
+
 def _texts(value: object) -> dict[str, str | None]:
     if not isinstance(value, dict):
         raise Mismatch
@@ -103,6 +110,7 @@ SIGNAL = Key("signal", a_signal, 'a signal, like "HUP" or 1', "none: it has to b
 SCOPE = Key("scope", one_of(TREE, GROUP, PROCESS), '"process", "group" or "tree"', PROCESS, "Who gets it.")
 FOLLOW = Key("follow", a_flag, "true or false", "as the verb has it", "Go on with what comes.")
 LINES = Key("lines", _a_number_of_lines, f"a whole number up to {MAX_LINES}", "10", "How many of the last lines.")
+MOMENT = Key("since", _a_moment, "seconds since the epoch", "none", "Only what came since then.")
 STREAM = Key("stream", one_of("stdout", "stderr"), '"stdout" or "stderr"', "both", "Which output.")
 SINCE = Key("since", _since, 'the number of an event, or "now"', "now", "The last event that is known already.")
 TEXTS = Key("texts", _texts, "an object of texts by name", "none: it has to be given", "What files would say.")
@@ -246,7 +254,7 @@ VERBS: dict[str, Verb] = {
     "signal": Verb(_signal, (*WHAT, SIGNAL, SCOPE)),
     "scale": Verb(_scale, (*WHAT, INSTANCES)),
     "send": Verb(_send, (*WHAT, TEXT)),
-    "logs": Verb(_logs, (*WHAT, LINES, STREAM, FOLLOW), reads=True),
+    "logs": Verb(_logs, (*WHAT, LINES, MOMENT, STREAM, FOLLOW), reads=True),
     "events": Verb(_events, (*WHAT, SINCE, FOLLOW), reads=True),
     "why": Verb(_why, WHAT, reads=True),
     "check": Verb(_check, reads=True),

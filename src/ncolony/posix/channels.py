@@ -175,6 +175,11 @@ class Channel:
         found = self._streams.get(stream) or self._streams.get(STREAMS[0])
         return b"" if found is None else found.pump.tail(size)
 
+    def since(self, stream: str, when: float) -> int:
+        """Return how many of the last bytes of a stream have come since then."""
+        found = self._streams.get(stream) or self._streams.get(STREAMS[0])
+        return 0 if found is None else found.pump.since(when)
+
     def listen(self, hear: Callable[[str, bytes], bool] | None) -> None:
         """See ports.py."""
         for name, stream in self._streams.items():

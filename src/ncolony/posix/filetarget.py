@@ -119,6 +119,11 @@ class FileTarget:
         held = (self._held + self._rest)[-size:]
         return self._file.tail(size - len(held)) + held if size > len(held) else held
 
+    def since(self, when: float) -> int:
+        """Return how many of the last bytes have come since then; what waits to be written counts as such."""
+        found = self._file.times.since(when)
+        return found + len(self._held) + len(self._rest)
+
     def close(self) -> None:
         """Write what is left, or count it as dropped, and let go of the file."""
         self.flush()

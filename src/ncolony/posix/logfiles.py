@@ -25,6 +25,7 @@ from time import time
 from ncolony.core.logspec import DEFAULT_MAX_BYTES
 from ncolony.posix.pump import CHUNK
 from ncolony.posix.rotation import is_new_period, shift, take_after, tidy
+from ncolony.posix.times import Times
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class LogFile:
         """How many streams it is for. More than one write whole lines."""
         self.writer: object = None
         """Who wrote last."""
+        self.times = Times()
+        """When what it had from us came."""
         self._report = report
         self._compressor = compressor
         self._fd = -1
@@ -74,11 +77,15 @@ class LogFile:
         status = self._look()
         if self._is_due(status):
             if not self._can_end_here(status):
-                return self._finish_line(pipe, status.st_size)
+                moved = self._finish_line(pipe, status.st_size)
+                self.times.add(moved)
+                return moved
             status = self._rotate(status)
         left = self._limit() - status.st_size
         room = left if 0 < left < PIECE else PIECE
-        return os.splice(pipe, self._fd, room, offset_dst=status.st_size, flags=_NONBLOCK)
+        moved = os.splice(pipe, self._fd, room, offset_dst=status.st_size, flags=_NONBLOCK)
+        self.times.add(moved)
+        return moved
 
     def append(self, data: bytes) -> int:
         """Write some bytes from the beginning of ``data``, at least one, and return how many."""
@@ -94,7 +101,9 @@ class LogFile:
         room = self._limit() - status.st_size
         if self._limit() and 0 < room < end:
             end = data.find(NEWLINE, room - 1) + 1 or end
-        return os.pwrite(self._fd, data[:end] if end < len(data) else data, status.st_size)
+        done = os.pwrite(self._fd, data[:end] if end < len(data) else data, status.st_size)
+        self.times.add(done)
+        return done
 
     def append_whole(self, data: bytes) -> None:
         """Write all of ``data`` or nothing."""
@@ -109,6 +118,7 @@ class LogFile:
         except OSError:
             os.ftruncate(self._fd, size)
             raise
+        self.times.add(done)
 
     def ends_line(self) -> bool:
         """Tell whether whatever comes next stands at the beginning of a line."""

@@ -11,6 +11,7 @@ import os
 from fcntl import F_SETPIPE_SZ, fcntl
 
 from ncolony.core.bare import deque
+from ncolony.posix.times import Times
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,16 +65,18 @@ MAX_DRAIN = 2 << 20  # bytes: more than a pipe holds, and an end against a child
 class Recent:
     """The last 64 KB of what went by."""
 
-    __slots__ = ("_pieces", "_size")
+    __slots__ = ("_pieces", "_size", "times")
 
     def __init__(self) -> None:
         """Begin with nothing."""
         self._pieces: deque[bytes] = deque()
         self._size = 0
+        self.times = Times()
 
     def add(self, data: bytes) -> None:
         """Keep ``data``, and forget what is older than 64 KB."""
         pieces = self._pieces
+        self.times.add(len(data))
         self._size += len(data)
         if pieces and len(pieces[-1]) + len(data) <= SMALL:
             pieces[-1] += data  # a thousand tiny objects would take more than what is in them
@@ -147,6 +150,12 @@ class Pump:
         if self._file is not None:
             return self._file.tail(size)
         return b"" if self._recent is None else self._recent.tail(size)
+
+    def since(self, when: float) -> int:
+        """Return how many of the last bytes have come since then; see :meth:`Times.since`."""
+        if self._file is not None:
+            return self._file.since(when)
+        return 0 if self._recent is None else self._recent.times.since(when)
 
     def new_run(self) -> None:
         """Take note that what comes from now on is of another run."""

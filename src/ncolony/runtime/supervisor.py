@@ -212,6 +212,11 @@ class Supervisor:
         place = self._places.get((name, number))
         return b"" if place is None or place.channel is None else place.channel.tail(stream, size)
 
+    def since(self, name: str, number: int, stream: str, when: float) -> int:
+        """Return how many of the last bytes of a slot's output have come since then, in seconds since the epoch."""
+        place = self._places.get((name, number))
+        return 0 if place is None or place.channel is None else place.channel.since(stream, when)
+
     def listen(self, name: str, number: int, hear: Callable[[str, bytes], bool] | None) -> None:
         """Have ``hear`` get a slot's output from now on, by stream, until it returns true; None: nobody."""
         place = self._places.get((name, number))
