@@ -25,26 +25,20 @@ import time
 from pathlib import Path
 from types import FunctionType, ModuleType
 
-import coverage
 import hypothesis.strategies  # noqa: F401 - what every try needs is imported once
 import pytest
 from mutations import mistakes
+from reach import CORE, ROOT, Failures, Reach, path_of, run
 
-ROOT = Path(__file__).parent.parent
-CORE = ROOT / "src/ncolony/core"
 OPTIONS = (
     *("-q", "-s", "--assert=plain", "-o", "filterwarnings=", "-o", "timeout=0"),  # nothing that takes time
     *("-p", "no:cacheprovider", "-p", "no:xdist"),
 )
+UNNOTICED = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 ANYWHERE = range(1 << 31)  # all lines of a module
 # Of CPU time, as others may keep the machine busy; of time on the clock a hundred times as much.
 SLACK = 3.0  # seconds: a test that takes these, and twenty times its own, has noticed a loop without end
 IMPORTING = 60.0  # the same of a mistake that is made when a module is imported
-
-
-def path_of(module):
-    """Return the path of a module's file."""
-    return str(CORE / f"{module}.py")
 
 
 class Job:
@@ -65,73 +59,10 @@ class Job:
         return f"{self.module}.py:{self.mistake.line}: {self.mistake.words}: {line} ({len(self.tests)} tests)"
 
 
-# Which tests reach which lines ------------------------------------------------------------------------------------
-
-
-class Reach:
-    """Which tests reach which lines, and how long each takes."""
-
-    def __init__(self):
-        self.seconds = {}
-        self.lines = {}
-
-    def tests(self, module, lines, patience):
-        """Return the tests that reach some lines: all in its own file, and others for so many seconds.
-
-        The quickest come first.
-        """
-        found = {}
-        for line, tests in self.lines.get(path_of(module), {}).items():
-            if line in lines:
-                found |= dict.fromkeys(tests)
-        own = {test for test in found if f"/test_{module}.py::" in test}
-        kept, spent = [], 0.0
-        for test in sorted(found, key=lambda test: (test not in own, self.seconds[test])):
-            spent += 0.0 if test in own else self.seconds[test]
-            if spent > patience and kept:
-                break
-            kept.append(test)
-        return kept
-
-    def measure(self, items):
-        """Run all tests once; leave out those that fail as it is."""
-        measured = coverage.Coverage(data_file=None, include=[f"{CORE}/*"], config_file=False)
-        measured.start()
-        for item in items:
-            measured.switch_context(item.nodeid)
-            began = time.monotonic()
-            if run(item):
-                self.seconds[item.nodeid] = time.monotonic() - began
-            else:
-                print(f"left out, as it fails anyway: {item.nodeid}", file=sys.stderr, flush=True)
-        measured.stop()
-        data = measured.get_data()
-        for path in data.measured_files():
-            lines = data.contexts_by_lineno(path).items()
-            self.lines[path] = {line: [test for test in tests if test in self.seconds] for line, tests in lines}
-
-
 def give_up_after(seconds):
     """Have this process die when it has used so much CPU time from now on."""
     signal.setitimer(signal.ITIMER_PROF, seconds)
     signal.setitimer(signal.ITIMER_REAL, 100 * seconds)
-
-
-class Failures:
-    """Hears of tests that fail."""
-
-    failed = False
-
-    def pytest_runtest_logreport(self, report):
-        """Hear of one."""
-        Failures.failed |= report.failed
-
-
-def run(item):
-    """Run one test; tell whether it passed."""
-    Failures.failed = False
-    item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
-    return not Failures.failed
 
 
 # In functions: tried in a fork that has imported everything ---------------------------------------------------------
@@ -226,7 +157,9 @@ def try_anew(job):
     give_up_after(IMPORTING)
     sys.meta_path.insert(0, Instead(job))
     files = dict.fromkeys(test.partition("::")[0] for test in job.tests)
-    return int(pytest.main([*OPTIONS, "-x", *files], plugins=[Chosen(job.tests)])) != 0
+    if not files:
+        return False
+    return pytest.main([*OPTIONS, "-x", *files], plugins=[Chosen(job.tests)]) not in UNNOTICED
 
 
 # All of it ----------------------------------------------------------------------------------------------------------

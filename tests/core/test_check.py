@@ -141,7 +141,7 @@ def test_a_duration_is_seconds_or_text_with_units(written: object, seconds: floa
     [
         -1, -0.5, True, None, [], {}, "", "5", "s", "5 s", " 5s", "5s ", "5s\n", "5S", "-5s", "+5s", "1e3s", ".5s",
         "5.s", "5sec", "1m 30s", "٣s", "nan", "infs", 1e300, float("inf"), 10**400, -(10**400), "36501d",
-        "9" * 90 + "s", "1s" * 51, "0" * 99 + "1s", "5x", "x5s", "5xs", MAX_SECONDS * 1.001,
+        "9" * 90 + "s", "1s" * 51, "0" * 99 + "1s", "5x", "x5s", "5xs", "1.2.3s", MAX_SECONDS * 1.001,
     ],
 )  # fmt: skip
 def test_what_is_no_duration_is_refused(written: object) -> None:

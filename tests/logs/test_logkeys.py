@@ -170,7 +170,7 @@ def test_every_unit_is_known():
     assert {unit: a_size(f"1{unit}") for unit in units} == units
 
 
-@pytest.mark.parametrize("text", ["1." + "0" * 7, "0" * 18 + "1", "10x", "x10", "10xB", "1.B", ".5B"])
+@pytest.mark.parametrize("text", ["1." + "0" * 7, "0" * 18 + "1", "10x", "x10", "10xB", "1.B", ".5B", "1.2.3MB"])
 def test_no_more_digits_are_read_than_a_size_can_have(text):
     """And nothing but digits."""
     with pytest.raises(Mismatch):
