@@ -89,6 +89,8 @@ ONLY = "wanted this key to be left out: it is for"
         ({"a": {"address": "udp://127.0.0.1:1", "backlog": 1}}, f'["a"].backlog: found 1, {ONLY} a socket that is'),
         ({"a": {"address": "tcp://127.0.0.1:1", "v6only": True}}, f'["a"].v6only: found true, {ONLY} a tcp6 or udp6'),
         ({"a": {"address": "unix:///s", "mode": "rw"}}, '["a"].mode: found "rw", wanted a string of three octal'),
+        ({"a": {"address": "unix:///s", "mode": "1777"}}, '["a"].mode: found "1777", wanted a string of three octal'),
+        ({"a": {"address": "unix:///s", "mode": "01777"}}, '["a"].mode: found "01777", wanted a string of three'),
         ({"a": {"address": "unix:///s", "owner": "a:"}}, '["a"].owner: found "a:", wanted a user, a user and'),
         ({"a": {"address": "unix:///s", "owner": "a:b:c"}}, '["a"].owner: found "a:b:c", wanted a user, a user and'),
         ({"a": {"address": "unix:///s", "moed": 1}}, '["a"]: found the unknown key "moed", wanted one of address'),

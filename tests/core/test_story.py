@@ -215,6 +215,11 @@ def test_a_program_that_left_others_behind_says_so() -> None:
     assert lines[1] == "  exited with status 0, 16 min 40 s ago (run 4; it left processes behind, which were ended)"
 
 
+def test_a_warning_that_says_nothing_is_passed_over() -> None:
+    """As a journal may be damaged."""
+    assert len(told([{"k": "warning", "t": 1.0}])) == 1
+
+
 def test_how_a_reload_went_is_told() -> None:
     """It is over, or says why it is not."""
     entries: list[Entry] = [

@@ -54,7 +54,7 @@ from ncolony.core.states import (
     Unhealthy,
     Waiting,
 )
-from ncolony.core.words import Narrator
+from ncolony.core.words import Narrator, what_next
 
 if TYPE_CHECKING:
     from ncolony.core.states import Input, State
@@ -337,3 +337,10 @@ def test_a_view_shows_a_pid_only_where_a_process_lives(
     seen = view("web", 2, Instance(state, UP, 4, 7))
     more = {field: getattr(state, field) for field in ("since", "status", "why") if hasattr(state, field)}
     assert seen == InstanceView("web", 2, name, UP, run=7, attempt=4, pid=pid, deadline=deadline, **more)
+
+
+@pytest.mark.parametrize(("want", "words"), [(UP, "starting again"), (DOWN, "stopped")])
+def test_what_follows_once_nothing_is_left_is_as_it_is_wanted(want: str, words: str) -> None:
+    """The sentence ends with what comes next, also where that has to wait."""
+    before, after = Instance(Running(100, 0.0), want), Instance(Sweeping(9.0, None), want)
+    assert what_next(InstanceChanged(WEB, before, after, Ended(0, 1, left=True), NOW)) == words

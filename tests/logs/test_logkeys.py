@@ -44,6 +44,8 @@ FILE = FileLog("/var/log/web.log")
         ({"file": "/a/b", "max_bytes": 4096, "max_age": 60}, (FileLog("/a/b", 4096, max_age=60.0),)),
         ({"file": "/a/b", "max_bytes": 0}, (FileLog("/a/b", 0),)),
         ({"file": "/dev/null"}, (FileLog("/dev/null"),)),
+        ({"file": "/a{b/c}d"}, (FileLog("/a{b/c}d"),)),
+        ({"syslog": "udp:192.0.2.1:1"}, (SyslogLog("udp:192.0.2.1:1"),)),
         ({"syslog": "udp:192.0.2.1:65535"}, (SyslogLog("udp:192.0.2.1:65535"),)),
         ({"file": "/dev/shm/b", "max_bytes": 0}, (FileLog("/dev/shm/b", 0),)),
     ],
@@ -76,7 +78,7 @@ def test_our_own_descriptors_are_the_console(path, target):
 @pytest.mark.parametrize(
     "path", ["/dev/stdout", "/dev/stderr", "/dev/fd/1", "/proc/self/fd/2", "/dev//./stdout", "/dev/tty"]
 )
-@pytest.mark.parametrize("asked", [{"max_bytes": "10MB"}, {"max_age": "1d"}, {"backups": 3}])
+@pytest.mark.parametrize("asked", [{"max_bytes": "10MB"}, {"max_age": "1d"}, {"backups": 3}, {"compress": True}])
 def test_what_cannot_be_renamed_is_not_rotated(path, asked):
     """Bug 25: rotation of /dev/stdout is refused when the file is read, not met as an error at every write."""
     with pytest.raises(Mismatch, match="cannot be renamed"):
