@@ -7,7 +7,8 @@ import pytest
 from ncolony.core.check import check
 from ncolony.core.kept import fingerprint
 from ncolony.core.plan import plan
-from ncolony.core.probespec import Beat, Exec, HealthRule, Http, Reports, Signs, Tcp
+from ncolony.core.probekeys import HEALTH_KEYS, READY_KEYS
+from ncolony.core.probespec import FD, LOG, NOTIFY, Beat, Exec, HealthRule, Http, Reports, Signs, Tcp
 from ncolony.core.program import Defaults, Program, ReadyRule
 
 
@@ -189,3 +190,17 @@ def test_only_what_a_process_is_started_with_costs_a_restart(keys: dict[str, obj
     (change,) = plan({"web": plain}, {"web": described})
     assert change.restart == (reports is not None)  # type: ignore[union-attr]
     assert (fingerprint(plain) != fingerprint(described)) == (reports is not None)
+
+
+def test_the_defaults_are_those_of_the_reference() -> None:
+    """Records say them in one place, keys in words in another."""
+    defaults = {key.name: key.default for key in HEALTH_KEYS}
+    assert HealthRule() == HealthRule(None, 0.0, 10.0, 1.0, 3, 1, 0.0, 0.0)
+    assert (defaults["period"], defaults["successes"], defaults["grace"]) == ("10", "1", "0")
+    assert (defaults["timeout"].split(",")[0], defaults["failures"].split(";")[0]) == ("1", "3")
+    assert (ReadyRule().after, ReadyRule().timeout, ReadyRule().by, ReadyRule().period) == (None, 60.0, None, 1.0)
+    defaults = {key.name: key.default for key in READY_KEYS}
+    assert (defaults["timeout"], defaults["period"]) == ("60", "1")
+    assert Signs("fd") == Signs("fd", 0, "")
+    assert Reports() == Reports(False, 0.0, None)
+    assert (NOTIFY, FD, LOG) == ("notify", "fd", "log")

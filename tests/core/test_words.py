@@ -339,8 +339,15 @@ def test_a_view_shows_a_pid_only_where_a_process_lives(
     assert seen == InstanceView("web", 2, name, UP, run=7, attempt=4, pid=pid, deadline=deadline, **more)
 
 
-@pytest.mark.parametrize(("want", "words"), [(UP, "starting again"), (DOWN, "stopped")])
-def test_what_follows_once_nothing_is_left_is_as_it_is_wanted(want: str, words: str) -> None:
-    """The sentence ends with what comes next, also where that has to wait."""
-    before, after = Instance(Running(100, 0.0), want), Instance(Sweeping(9.0, None), want)
-    assert what_next(InstanceChanged(WEB, before, after, Ended(0, 1, left=True), NOW)) == words
+@pytest.mark.parametrize(
+    ("state", "want", "words"),
+    [
+        (Spawning(NOW), UP, "starting again"),
+        (Stopped(), DOWN, "stopped"),
+        (Sweeping(9.0, None), DOWN, "ending what it left behind first"),
+    ],
+)
+def test_what_follows_is_as_it_is_wanted(state: State, want: str, words: str) -> None:
+    """Every sentence of an end ends with what comes next."""
+    before, after = Instance(Running(100, 0.0), want), Instance(state, want)
+    assert what_next(InstanceChanged(WEB, before, after, Ended(0, 1), NOW)) == words
