@@ -28,14 +28,13 @@ from types import FunctionType, ModuleType
 import hypothesis.strategies  # noqa: F401 - what every try needs is imported once
 import pytest
 from mutations import mistakes
-from reach import CORE, ROOT, Failures, Reach, path_of, run
+from reach import ANYWHERE, CORE, ROOT, Failures, Reach, path_of, run
 
 OPTIONS = (
     *("-q", "-s", "--assert=plain", "-o", "filterwarnings=", "-o", "timeout=0"),  # nothing that takes time
     *("-p", "no:cacheprovider", "-p", "no:xdist"),
 )
 UNNOTICED = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
-ANYWHERE = range(1 << 31)  # all lines of a module
 # Of CPU time, as others may keep the machine busy; of time on the clock a hundred times as much.
 SLACK = 3.0  # seconds: a test that takes these, and twenty times its own, has noticed a loop without end
 IMPORTING = 60.0  # the same of a mistake that is made when a module is imported

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from ncolony.core.events import PROGRAM_ADDED, PROGRAM_CHANGED, PROGRAM_REMOVED, Slot
+from ncolony.core.events import (
+    PROGRAM_ADDED,
+    PROGRAM_CHANGED,
+    PROGRAM_REMOVED,
+    InstanceChanged,
+    ProgramsChanged,
+    ReloadEnded,
+    Slot,
+)
+from ncolony.core.states import Instance, Start
 
 
 @pytest.mark.parametrize(
@@ -21,6 +30,14 @@ from ncolony.core.events import PROGRAM_ADDED, PROGRAM_CHANGED, PROGRAM_REMOVED,
 def test_a_slot_is_called_by_its_program_alone_where_there_is_but_one(slot: Slot, name: str, surplus: bool) -> None:
     """And one more than there should be has its number, so that two are never called the same."""
     assert (str(slot), slot.is_surplus) == (name, surplus)
+
+
+def test_what_is_not_told_is_nothing() -> None:
+    """The least that an event says."""
+    nobody = Instance()
+    assert InstanceChanged(Slot("web"), nobody, nobody, Start(), 0.0).meaning == 0
+    assert ReloadEnded("web").why == ""
+    assert not ProgramsChanged(PROGRAM_ADDED, "web", None).restart
 
 
 def test_the_kinds_of_changes_are_told_to_clients() -> None:

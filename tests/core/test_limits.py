@@ -50,6 +50,45 @@ def test_a_good_limit_is_held(key: str, value: object, held: object) -> None:
     assert program.limits == Limits(**{"as_" if key == "as" else key: held})  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("name", ["as", "core", "data", "fsize", "memlock", "msgqueue", "rss", "stack"])
+def test_limits_in_bytes(name: str) -> None:
+    """Of the name that setrlimit(2) has for each."""
+    program = checked(**{name: "1kB"}).program
+    assert program is not None
+    assert program.limits == Limits(**{"as_" if name == "as" else name: Limit(1000, 1000)})
+
+
+@pytest.mark.parametrize("name", ["nofile", "nproc", "rtprio", "sigpending"])
+def test_limits_in_numbers(name: str) -> None:
+    """Up to what the system can count to."""
+    program = checked(**{name: 2**62}).program
+    assert program is not None
+    assert program.limits == Limits(**{name: Limit(2**62, 2**62)})
+    assert checked(**{name: 2**62 + 1}).program is None
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"), [("nice", -20, 19), ("oom_score_adj", -1000, 1000), ("cpu_affinity", 0, 8191)]
+)
+def test_what_stands_at_the_ends_is_taken_and_what_is_beyond_is_not(name: str, least: int, most: int) -> None:
+    """As the kernel has it."""
+
+    def takes(value: int) -> bool:
+        return checked(**{name: [value] if name == "cpu_affinity" else value}).program is not None
+
+    assert takes(least)
+    assert takes(most)
+    assert not takes(least - 1)
+    assert not takes(most + 1)
+
+
+def test_the_first_level_of_a_class_is_0() -> None:
+    """And the last 7."""
+    program = checked(io={"class": "best-effort", "level": 0}).program
+    assert program is not None
+    assert program.limits.io == IoPriority(BEST_EFFORT, 0)
+
+
 MORE = '"unlimited", or an object of `soft` and `hard`'
 COUNT = f"a whole number, {MORE}"
 SIZE = f'a size, like "10MB", {MORE}'

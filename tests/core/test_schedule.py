@@ -150,6 +150,31 @@ def test_what_a_program_may_say(value: object, made: Schedule) -> None:
     assert checked(schedule=value) == (made, [])
 
 
+def test_what_is_not_said_is_as_the_reference_has_it() -> None:
+    """And the words for overlaps are those of people's files."""
+    plain = Schedule(every=1.0)
+    assert (plain.zone, plain.jitter, plain.overlap, plain.catch_up) == ("", 0.0, "skip", False)
+    assert (plain.timeout, plain.grace, plain.retries) == (None, None, 0)
+    for overlap in ("skip", "queue", "replace"):
+        assert checked(schedule={"every": 1, "overlap": overlap}) == (replace(plain, overlap=overlap), [])
+    assert checked(schedule={"every": 1, "retries": 0}) == (plain, [])
+    assert checked(schedule={"every": 1, "retries": 1000}) == (replace(plain, retries=1000), [])
+    assert len(checked(schedule={"every": 1, "retries": 1001})[1]) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "why"),
+    [
+        ("window", "1m", "how often it is tried, `schedule.retries` says"),
+        ("threshold", 5, "a run is good or has failed by its exit status, however long it was"),
+    ],
+)
+def test_what_counts_restarts_is_refused_beside_a_schedule(key: str, value: object, why: str) -> None:
+    """Its runs are no restarts."""
+    _, problems = checked(schedule="1m", restart={"attempts": 3, key: value})
+    assert f"restart.{key}: found a `schedule`, wanted this key to be left out: {why}" in problems
+
+
 WANTED = 'a time, like "10m", a cron line, like "30 2 * * *", or an object with `every` or `cron`'
 
 

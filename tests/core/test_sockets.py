@@ -9,7 +9,20 @@ import pytest
 from ncolony.core.check import Checked, check
 from ncolony.core.keyspec import Mismatch
 from ncolony.core.program import Defaults
-from ncolony.core.sockets import MAX_PATH, MAX_SOCKETS, TCP, TCP6, UDP, UDP6, UNIX, Socket, address_of, sockets
+from ncolony.core.sockets import (
+    MAX_NAME,
+    MAX_PATH,
+    MAX_SOCKETS,
+    SOCKET_KEYS,
+    TCP,
+    TCP6,
+    UDP,
+    UDP6,
+    UNIX,
+    Socket,
+    address_of,
+    sockets,
+)
 
 
 def checked(value: object) -> Checked:
@@ -48,6 +61,41 @@ def test_as_many_sockets_are_held_as_there_may_be_with_the_oddest_names() -> Non
     assert len(sockets({f"s{number}": f"unix:///{number}" for number in range(MAX_SOCKETS)})) == MAX_SOCKETS
     for name in ("!", "~", "x" * 255, "a/b"):
         assert sockets({name: "unix:///s"})[0].name == name
+
+
+def test_the_defaults_of_keys_and_records_are_the_same() -> None:
+    """Two places that say one thing; the reference in docs/ is made of the first."""
+    assert Socket("it", TCP, "") == Socket("it", TCP, "", 0, 0o666, "", 4096, reuse_port=False, v6only=True)
+    defaults = {key.name: key.default for key in SOCKET_KEYS}
+    assert (defaults["mode"], defaults["backlog"]) == ('"0666"', "4096")
+    assert (defaults["reuse_port"], defaults["v6only"]) == ("false", "true")
+
+
+@pytest.mark.parametrize(("backlog", "held"), [(1, True), (2**31 - 1, True), (0, False), (2**31, False)])
+def test_a_backlog_is_what_listen_takes(backlog: int, held: bool) -> None:
+    """A number above 0 that fits an int."""
+    assert (checked({"a": {"address": "tcp://127.0.0.1:1", "backlog": backlog}}).program is not None) == held
+
+
+@pytest.mark.parametrize(
+    ("address", "key", "value", "whose"),
+    [
+        ("tcp://127.0.0.1:1", "mode", "0600", "a unix socket"),
+        ("tcp://127.0.0.1:1", "owner", "web", "a unix socket"),
+        ("udp://127.0.0.1:1", "backlog", 5, "a socket that is connected to"),
+        ("unix:///s", "reuse_port", True, "a tcp or udp socket"),
+        ("tcp://127.0.0.1:1", "v6only", True, "a tcp6 or udp6 socket"),
+    ],
+)
+def test_a_key_of_another_kind_of_socket_is_refused(address: str, key: str, value: object, whose: str) -> None:
+    """An option that does nothing is worse than an error."""
+    (problem,) = checked({"a": {"address": address, key: value}}).problems
+    assert (problem.key, problem.wanted) == (f'sockets["a"].{key}', f"this key to be left out: it is for {whose}")
+
+
+def test_limits_of_names_and_paths_are_those_of_the_system() -> None:
+    """255 bytes of a name in LISTEN_FDNAMES; 107 of sun_path, and the NUL behind them."""
+    assert (MAX_NAME, MAX_PATH) == (255, 107)
 
 
 def test_sockets_are_sorted_by_name() -> None:

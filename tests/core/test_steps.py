@@ -86,3 +86,9 @@ def test_what_is_stopped_does_not_go_along():
         acts=[Act("db", CHANGED, 1, ("args",), restart=True), Act("web", NONE, 0)],
     )  # fmt: skip
     assert order == [("restart", "db"), ("same", "web")]
+
+
+def test_acts_are_called_as_the_control_socket_has_them():
+    """docs/control.md says so to clients."""
+    assert (ADDED, CHANGED, REMOVED, NONE) == ("add", "change", "remove", "none")
+    assert Act("web", ADDED) == Act("web", "add", 0)

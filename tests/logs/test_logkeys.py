@@ -203,6 +203,31 @@ def test_the_words_of_the_reference_are_taken(value):
     assert set(value.values()) <= {getattr(target, name) for name in target.__match_args__}
 
 
+def test_facilities_have_the_numbers_of_syslog():
+    """RFC 5424, table 1; those that are no business of programs have no name."""
+    names = ["kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp"]
+    numbers = {**{name: number for number, name in enumerate(names)}, **{f"local{n}": 16 + n for n in range(8)}}
+    for name, number in numbers.items():
+        assert a_log({"syslog": "/dev/log", "facility": name}).stdout == (SyslogLog(facility=number),)
+    assert {name for name in FACILITIES if name} == set(numbers)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{"file": "/a/b", "backups": 0}, {"file": "/a/b", "backups": 1000}, {"console": "json", "to": "stderr"}],
+)
+def test_what_is_just_within_the_limits_is_taken(value):
+    """The limits are the largest and the least that there may be."""
+    assert a_log(value)
+
+
+@pytest.mark.parametrize("value", [{"file": "/a/b", "backups": -1}, {"file": "/a/b", "backups": 1001}])
+def test_what_is_just_beyond_them_is_refused(value):
+    """Not cut down in silence."""
+    with pytest.raises(Mismatch):
+        a_log(value)
+
+
 def test_the_defaults_of_keys_and_records_are_the_same():
     """Two places that say one thing; the reference in docs/ is made of the first."""
     defaults = {key.name: key.default.strip('"') for key in (*SYSLOG_KEYS, *CONSOLE_KEYS, *FILE_KEYS)}
