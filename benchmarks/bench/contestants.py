@@ -86,8 +86,14 @@ def colony(tools: Tools, job: Job) -> list[str]:
     return ["--config", str(conf), "--messages", str(messages)]
 
 
+def command_of(python: str) -> list[str]:
+    """Return what people type: the command that was installed beside an interpreter; where it was not, the module."""
+    beside = Path(python).with_name("ncolony")
+    return [str(beside)] if beside.exists() else [python, "-m", "ncolony"]
+
+
 def _ncolony(tools: Tools, job: Job) -> list[str]:
-    return [tools.python, "-m", "ncolony", "run", *colony(tools, job)]
+    return [*command_of(tools.python), "run", *colony(tools, job)]
 
 
 def _twisted(tools: Tools, job: Job) -> list[str]:
@@ -96,7 +102,7 @@ def _twisted(tools: Tools, job: Job) -> list[str]:
 
 def _asked(tools: Tools, job: Job) -> Client:
     """`ncolony status` and `ncolony restart`, whatever hosts the colony."""
-    ask = [tools.python, "-m", "ncolony", "-C", str(job.place)]
+    ask = [*command_of(tools.python), "-C", str(job.place)]
     return Client([*ask, "status"], lambda index: [*ask, "restart", name_of(index)])
 
 

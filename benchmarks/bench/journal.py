@@ -6,7 +6,7 @@ Nobody can turn it off, so the supervisor without it is told to keep nothing bef
 import time
 
 from bench import procfs
-from bench.contestants import CONTESTANTS, Contestant, Job, Tools
+from bench.contestants import CONTESTANTS, Contestant, Job, Tools, colony
 from bench.trial import LIVED_S, running
 
 WITHOUT = """\
@@ -19,8 +19,7 @@ run()
 
 
 def _without(tools: Tools, job: Job) -> list[str]:
-    python, _, _, *words = CONTESTANTS["ncolony"].prepare(tools, job)  # python -m ncolony run ...
-    return [python, "-c", WITHOUT, *words]
+    return [tools.python, "-c", WITHOUT, "run", *colony(tools, job)]
 
 
 WAYS = {"with": CONTESTANTS["ncolony"], "without": Contestant("ncolony run without a journal", _without)}
