@@ -36,14 +36,9 @@ def main(argv: Sequence[str]) -> int:
         wanted = parse(argv)
         if wanted is None:
             return DONE
-        from ncolony.posix.descriptors import open_standard
-        from ncolony.posix.state import ahead, default_state
-
-        open_standard()
-        locks = ahead(wanted.state or default_state(wanted.messages))
         from ncolony.hosts.native import Host
 
-        return Host(wanted, locks).run()
+        return Host(wanted).run()
     except NColonyError as error:
         sys.stderr.write(f"ncolony run: {error}\n")
         return USAGE_STATUS if isinstance(error, ConfigError | Taken) else FAILED

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from ncolony.hosts.settings import Settings
     from ncolony.loop import Loop
     from ncolony.ports import LogSink, Observer
-    from ncolony.posix.lost import Locks
 
 
 class Log:
@@ -71,8 +70,6 @@ class Hosting:
     """End and leave the programs to a successor, when another version is asked for; None: this process becomes it."""
     theirs: Callable[[int], bool] | None = None
     """Tells which children of this process somebody else has started, and reaps."""
-    locks: Locks | None = None
-    """What was begun of reading them before there was anything else; see posix/state.py."""
     unheard: Callable[[], Iterable[int]] = tuple
     """Hands out the signals that have come and were not answered yet."""
 
@@ -101,7 +98,7 @@ class Colony:
         exits = PidfdExits(loop) if has_pidfds() else SigchldExits(loop)
         self._exits = exits
         limit = FileLimit()
-        self._memory = remember(settings, loop.now(), say, hosting.locks)
+        self._memory = remember(settings, loop.now(), say)
         self._kernel = Kernel(settings.cgroups, self._memory.colony, exits)
         self.trees = Trees(loop, exits, self._memory.colony, hosting.theirs, self._kernel.cgroups)
         self._child_signal = ChildSignal(loop, self.trees.look_soon)

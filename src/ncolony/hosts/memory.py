@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ncolony.core.logspec import LogSpec
     from ncolony.hosts.settings import Settings
     from ncolony.ports import Loop, Observer
-    from ncolony.posix.lost import Locks
     from ncolony.posix.records import Key
     from ncolony.runtime.supervisor import Supervisor
 
@@ -70,14 +69,14 @@ class Memory:
             keeper.close()
 
 
-def remember(settings: Settings, now: float, say: Say, locks: Locks | None = None) -> Memory:
+def remember(settings: Settings, now: float, say: Say) -> Memory:
     """Open the state directory and find out what is left from before; do without where it cannot be used.
 
-    ``locks``: see :func:`ahead`. Raises :class:`Taken` where another supervisor has this colony, or
+    Raises :class:`Taken` where another supervisor has this colony, or
     :class:`ConfigError` where it cannot be told.
     """
     try:
-        state = State(settings.state or default_state(settings.messages), settings.config, locks)
+        state = State(settings.state or default_state(settings.messages), settings.config)
     except Unusable as error:
         say(f"{error}; programs run, and cannot be taken over by another supervisor when this one is killed")
         kept = _by_pid_files(settings.pid, now, say) if settings.pid is not None else {}

@@ -11,6 +11,7 @@ from ncolony.hosts.colony import Colony, Hosting
 from ncolony.hosts.upgrade import HEARD
 from ncolony.loop import Loop
 from ncolony.posix.console import Console
+from ncolony.posix.descriptors import open_standard
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,22 +19,19 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from ncolony.hosts.settings import Settings
-    from ncolony.posix.lost import Locks
 
 
 class Host:
     """Runs one colony in this process."""
 
-    def __init__(self, settings: Settings, locks: Locks | None = None) -> None:
-        """Make everything ready; nothing is started yet. Descriptors 0 to 2 have to be open.
-
-        ``locks``: see posix/state.py.
-        """
+    def __init__(self, settings: Settings) -> None:
+        """Make everything ready; nothing is started yet."""
+        open_standard()
         self._loop = Loop()
         self._console = Console(self._loop)
         self._output: Console | None = None
         """Standard output, once a program's log goes there."""
-        hosting = Hosting(end=lambda: self._stop("a client"), unheard=self._unheard, locks=locks)
+        hosting = Hosting(end=lambda: self._stop("a client"), unheard=self._unheard)
         self._colony = Colony(self._loop, settings, self._console.say, self, hosting)
         self._colony.finish = self._finish
         self._colony.be_spared()

@@ -5,49 +5,43 @@ Looked for only where a state directory is made anew; it costs a look at every p
 
 from __future__ import annotations
 
-import _thread
 import os
 
 from ncolony.posix.processes import mark_in
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
 DELETED = " (deleted)"
+LOCK = "lock"
 
 
-class Locks:
-    """The system's locks, read while other things are done: the kernel takes 10 ms to show them, in which it waits."""
-
-    def __init__(self) -> None:
-        """Begin to read, on a thread of its own that is gone when they are asked for."""
-        self._text = b""
-        self._read_all = _thread.allocate_lock()
-        self._read_all.acquire()
-        try:
-            _thread.start_new_thread(self._read, ())
-        except RuntimeError:  # no room for a thread
-            self._read()
-
-    def _read(self) -> None:
-        try:
-            self._text = _all_of("/proc/locks")
-        except OSError:
-            pass
-        finally:
-            self._read_all.release()
-
-    def holders(self) -> set[int]:
-        """Return the processes that hold a lock as supervisors do."""
-        with self._read_all:
-            lines = self._text.splitlines()
-        try:
-            return {int(line.split()[4]) for line in lines if b" FLOCK " in line and b" WRITE " in line}
-        except (ValueError, IndexError):
-            return set()
-
-
-def owner_of_deleted(lock: str, locks: Locks) -> int | None:
-    """Return the process that holds the lock that was at this path before it was deleted."""
+def owner_of_deleted(lock: str, among: Iterable[int]) -> int | None:
+    """Return the process, one of these, that has the lock open that was at this path before it was deleted."""
     gone = os.path.realpath(lock) + DELETED
-    return next((pid for pid, path in _locks(locks) if path == gone), None)
+    return next((pid for pid in among if gone in _open_files(pid)), None)
+
+
+def interpreters() -> Iterator[int]:
+    """Return the processes that run Python, or the same executable as we do: supervisors are among them."""
+    own = os.readlink("/proc/self/exe")
+    for pid in _processes():
+        try:
+            executable = os.readlink(f"/proc/{pid}/exe")
+        except OSError:  # it is gone, or the kernel's, or not ours to look at
+            continue
+        if executable == own or "py" in os.path.basename(executable):
+            yield pid
+
+
+def holders() -> set[int]:
+    """Return the processes that hold a lock as supervisors do. The kernel waits 10 to 20 ms before it tells."""
+    try:
+        lines = _all_of("/proc/locks").splitlines()
+        return {int(line.split()[4]) for line in lines if b" FLOCK " in line and b" WRITE " in line}
+    except (OSError, ValueError, IndexError):
+        return set()
 
 
 def orphaned(config: str) -> str | None:
@@ -74,7 +68,7 @@ def orphaned(config: str) -> str | None:
 def _supervised() -> list[str]:
     """Return the names of colonies whose supervisors live and have their state directories."""
     names = []
-    for _, path in _locks(Locks()):
+    for path in (path for pid in holders() for path in _open_files(pid) if path.endswith(f"/{LOCK}")):
         try:
             with open(f"{os.path.dirname(path)}/colony", encoding="utf-8") as file:
                 names.append(file.read(64).strip())
@@ -83,18 +77,17 @@ def _supervised() -> list[str]:
     return names
 
 
-def _locks(locks: Locks) -> list[tuple[int, str]]:
-    """Return the locks of supervisors: who holds them, and where they are."""
-    found = []
-    for pid in locks.holders():
+def _open_files(pid: int) -> Iterator[str]:
+    """Return what a process has open, as far as that can be seen."""
+    try:
+        fds = os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return
+    for fd in fds:
         try:
-            for fd in os.listdir(f"/proc/{pid}/fd"):
-                path = os.readlink(f"/proc/{pid}/fd/{fd}")
-                if path.endswith(("/lock", "/lock" + DELETED)):
-                    found.append((pid, path))
+            yield os.readlink(f"/proc/{pid}/fd/{fd}")
         except OSError:
-            pass
-    return found
+            pass  # it was closed just now
 
 
 def _all_of(path: str) -> bytes:

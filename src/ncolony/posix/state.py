@@ -11,10 +11,6 @@ from ncolony.posix.plainfile import read_plain
 from ncolony.posix.processes import boot_id
 from ncolony.posix.records import NAME, read
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from ncolony.posix.lost import Locks
-
 NAME_LENGTH = 12
 LOCK, COLONY = "lock", "colony"
 HANDED_OVER = "NCOLONY_LOCK"
@@ -29,15 +25,6 @@ def default_state(messages: str) -> str:
     return f"{messages}/.ncolony"
 
 
-def ahead(path: str) -> Locks | None:
-    """Begin with what :class:`State` is going to ask for a directory that is not there yet, as it takes its time."""
-    if os.path.exists(f"{path}/{COLONY}"):
-        return None
-    from ncolony.posix.lost import Locks
-
-    return Locks()
-
-
 class Unusable(Exception):
     """Nothing can be kept; the message says why."""
 
@@ -45,18 +32,17 @@ class Unusable(Exception):
 class State:
     """One state directory, held by this process."""
 
-    def __init__(self, path: str, config: str, locks: Locks | None = None) -> None:
+    def __init__(self, path: str, config: str) -> None:
         """Take the directory at ``path``, and make it if it is not there. ``config``: the directory of programs.
 
-        ``locks``: what :func:`ahead` has begun. Raises :class:`Taken` where another supervisor holds it,
-        :class:`ConfigError` where something else is in the place of its lock, :class:`Unusable` where it cannot be used
-        at all.
+        Raises :class:`Taken` where another supervisor holds it, :class:`ConfigError` where something else is in the
+        place of its lock, :class:`Unusable` where it cannot be used at all.
         """
         self.path = path
         try:
             _make(path)
             self._lock = _lock(f"{path}/{LOCK}")
-            lost = None if os.path.exists(f"{path}/{COLONY}") else _lost(path, config, locks)
+            lost = None if os.path.exists(f"{path}/{COLONY}") else _lost(path, config)
             self.is_new = lost is None and not os.path.exists(f"{path}/{COLONY}")
             """Whether no supervisor has used it before."""
             self.colony = _colony(f"{path}/{COLONY}", self.records, lost)
@@ -151,17 +137,20 @@ def _handed_over(path: str) -> int | None:
     return fd
 
 
-def _lost(path: str, config: str, locks: Locks | None) -> str | None:
+def _lost(path: str, config: str) -> str | None:
     """Return the name of the colony that had this directory before it was deleted. Raises :class:`Taken`."""
-    from ncolony.posix.lost import Locks, orphaned, owner_of_deleted
+    from ncolony.posix.lost import holders, interpreters, orphaned, owner_of_deleted
 
-    owner = owner_of_deleted(f"{path}/{LOCK}", locks or Locks())
+    owner = owner_of_deleted(f"{path}/{LOCK}", interpreters())
+    orphans = orphaned(config) if owner is None else None
+    if orphans is not None:  # then it is worth the time to make sure that they are
+        owner = owner_of_deleted(f"{path}/{LOCK}", holders())
     if owner is not None:
         raise Taken(
             f"cannot run this colony: another supervisor has it, pid {owner}, whose {path!r} was deleted; SIGTERM to it"
             " stops its programs, SIGKILL leaves them to the next one"
         )
-    return orphaned(config)
+    return orphans
 
 
 def _colony(path: str, records: str, lost: str | None) -> str:
