@@ -216,7 +216,7 @@ class Channel:
                 target.write(rest.encode("latin-1"))
         try:
             kept = None if basin < 0 else self._basin_of(basin)
-            stream.pump = Pump(self._loop, stream.read, targets, kept, partial(self._make_basin, stream))
+            stream.pump = Pump(self._loop, stream.read, targets, kept, self._make_basin)
         except OSError:
             for target in targets:
                 target.close()
@@ -228,11 +228,12 @@ class Channel:
         if self._takers:
             self._tap()
 
-    def _make_basin(self, stream: Stream) -> Basin | None:
-        """Make the second pipe of a stream, and have the keeper hold it before anything is in it."""
+    def _make_basin(self, pipe: int) -> Basin | None:
+        """Make the second pipe of the stream with this one, and have the keeper hold it before anything is in it."""
         from ncolony.posix.basin import new_basin_fd
 
-        if not self._is_held():
+        stream = next((stream for stream in self._streams.values() if stream.read == pipe), None)
+        if stream is None or not self._is_held():
             return None
         try:
             stream.basin = new_basin_fd()

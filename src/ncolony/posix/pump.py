@@ -110,11 +110,12 @@ class Pump:
         pipe: int,
         targets: Sequence[Target],
         basin: Basin | None = None,
-        make_basin: Callable[[], Basin | None] | None = None,
+        make_basin: Callable[[int], Basin | None] | None = None,
     ) -> None:
         """Read ``pipe``, which never waits, whenever there is something in it.
 
-        ``basin`` is that of who has read this pipe before; ``make_basin`` makes one for a program that writes much.
+        ``basin`` is that of who has read this pipe before; ``make_basin`` makes one, by its pipe, for a program that
+        writes much.
         """
         self._loop, self._pipe = loop, pipe
         self._basin, self._make_basin = basin, make_basin
@@ -270,7 +271,7 @@ class Pump:
         if not self._wide:
             self._widen()
         if self._much == CHATTY and self._make_basin is not None and self._basin is None:
-            self._basin = self._make_basin()
+            self._basin = self._make_basin(self._pipe)
 
     def _widen(self) -> None:
         """Make room in the pipe of a program that fills it: it waits less often, and so do we."""
