@@ -15,7 +15,7 @@ from ncolony.core.events import CommandRefused, InstanceChanged, ProgramsChanged
 from ncolony.core.kept import Kept
 from ncolony.core.logspec import LogSpec
 from ncolony.core.program import Need, RestartPolicy, StopPolicy
-from ncolony.core.states import DOWN, UP, Ended, Instance, Running, Stopping, Waiting
+from ncolony.core.states import DOWN, UP, Backoff, Ended, Instance, Running, Stopping, Waiting
 from ncolony.runtime.slots import TURN
 from ncolony.testing import Act, VirtualLoop
 from tests.runtime.conftest import QUICK, Stage, program
@@ -674,6 +674,14 @@ def test_program_that_is_back_when_its_stop_is_taken_over_is_started_again(stage
 def test_what_waited_and_was_removed_is_let_go(stage):
     """It needs others, and nobody here looks after needs: nothing is asked of anybody, and nothing is started."""
     stage.supervisor.remember({("web", 2): Kept("web", 2, Instance(Waiting(1.0), "up", 0, 3), 0)})
+    stage.supervisor.let_go(program(needs=(Need("db"),)))
+    assert stage.states == {}
+    assert stage.spawner.processes == []
+
+
+def test_what_paused_under_another_description_and_was_removed_is_let_go(stage):
+    """Of two instances the younger one's description is known: the older one is not started anew by it."""
+    stage.supervisor.remember({("web", 1): Kept("web", 1, Instance(Backoff(1e9), "up", 1, 3), 4711)})
     stage.supervisor.let_go(program(needs=(Need("db"),)))
     assert stage.states == {}
     assert stage.spawner.processes == []

@@ -86,7 +86,7 @@ class Roster:
         self._places[key] = place
         place.leaving = True
         if key in self._kept:
-            self._take_over(place, self._kept.pop(key), surplus=True)
+            self._take_over(place, self._kept.pop(key), as_it_is=True)
         self._describe(place, program)
         if place.instance.want == DOWN:
             self._slots.feed(place, Start("new beside the old ones, for a reload"))
@@ -100,7 +100,7 @@ class Roster:
         for key in [key for key in self._kept if key[0] == name]:
             place = self._places[key] = Place(self.programs[name], key[1])
             place.leaving = True
-            self._take_over(place, self._kept.pop(key), surplus=True)
+            self._take_over(place, self._kept.pop(key), as_it_is=True)
             if isinstance(place.instance.state, Running) and place.instance.want == UP:
                 left.append(place)
             else:
@@ -151,8 +151,8 @@ class Roster:
             if place.meant is None and place.meaning not in (0, now_means) and place.instance.want == UP
         ]
 
-    def _take_over(self, place: Place, kept: Kept, *, surplus: bool = False) -> None:
-        """Go on where an earlier supervisor left off."""
+    def _take_over(self, place: Place, kept: Kept, *, as_it_is: bool = False) -> None:
+        """Go on where an earlier supervisor left off; ``as_it_is``: whatever it is described as by now."""
         instance = place.instance = replace(kept.instance, number=place.number)
         place.meaning = kept.meaning
         waited = self._slots.hold()  # its end may be told before there is a process to speak of
@@ -160,7 +160,7 @@ class Roster:
             self._adopt(place, kept)
             now_means = fingerprint(place.program)
             self._slots.tell(events.InstanceTakenOver(place.slot(), instance, kept.meaning or now_means, kept.born))
-            rolled = surplus or place.program.reload is not None or place.program.schedule is not None
+            rolled = as_it_is or place.program.reload is not None or place.program.schedule is not None
             if kept.meaning not in (0, now_means) and instance.want == UP and not rolled:
                 self._slots.feed(place, Restart(_ANEW))
             elif instance.want == DOWN and isinstance(instance.state, Starting | Running):
@@ -198,7 +198,7 @@ class Roster:
         """Stop what an earlier supervisor left of a program that is described no more."""
         for key in [key for key in self._kept if key[0] == program.name]:
             place = self._places[key] = Place(program, key[1])
-            self._take_over(place, self._kept.pop(key))
+            self._take_over(place, self._kept.pop(key), as_it_is=True)
             self.part_with(place, why="it was removed")
 
     def by_priority(self, names: Iterable[str]) -> list[str]:
