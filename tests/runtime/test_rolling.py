@@ -389,6 +389,20 @@ def test_a_successor_goes_on_where_a_reload_was_broken_off(stage):
     assert stage.alive == ["new", "new"]
 
 
+def test_a_surplus_process_that_ends_is_waited_for_before_another_old_one_goes(stage):
+    """It serves in the place of one that is being replaced; else there would be fewer than there should be."""
+    stage.begin(instances=3, restart=RestartPolicy(min_delay=5.0, threshold=60.0))
+    stage.apply(web(NEW, instances=3, restart=RestartPolicy(min_delay=5.0, threshold=60.0)))
+    stage.loop.advance(1.5)
+    assert stage.alive == ["old", "old", "new", "new"]
+    next(one for one in stage.spawner.living if one.launch.env["NCOLONY_INSTANCE"] == "4").end(0)
+    stage.loop.advance(3.0)
+    assert stage.alive == ["old", "old", "new"]
+    stage.loop.advance(30.0)
+    assert stage.alive == ["new"] * 3
+    assert stage.ended == [""]
+
+
 def test_a_successor_that_needs_fewer_surplus_processes_ends_the_others(stage):
     """Its own reload, of the one instance that is left, is under way already when the rest is to be let go."""
     stage.inherit({number: kept(number, OLD, Running(50 + number, 900.0)) for number in (1, 2, 3)})

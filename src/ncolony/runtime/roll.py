@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ncolony.core import events
 from ncolony.core.kept import fingerprint
-from ncolony.core.states import DOWN, UP, Exited, Fatal, Restart, Running
+from ncolony.core.states import DOWN, UP, Exited, Fatal, Restart, Running, Waiting
 from ncolony.runtime.newcomers import failure, give, is_settled, serves
 
 TYPE_CHECKING = False
@@ -212,6 +212,10 @@ class Roll:
         if self._again:
             self._start_over()
         elif self._phase in (SURGE, SLOTS) and self._todo:
+            lacking = [place for place in self._surge.values() if place.leaving and not serves(place)]
+            if lacking:  # it has ended since: what serves in its place is not to go before it is back
+                self._try({place.number: place.instance.run for place in lacking}, 0.0)
+                return
             self._phase = SLOTS
             self._replace_some()
         else:
@@ -236,6 +240,8 @@ class Roll:
         self._try(trial, self._program.stop.timeout)
         for place in told:
             self._slots.feed(place, Restart(self._why))
+            if isinstance(place.instance.state, Waiting):  # for something that it needs no more, as it is described now
+                self._slots.await_turn(place)
 
     def _fail(self, number: int, why: str) -> None:
         """Leave the old ones as they are: a new process has failed."""
@@ -260,7 +266,7 @@ class Roll:
         again = {}
         meaning = fingerprint(self._program)
         for number, place in failed.items():
-            before = self._before[number]
+            before = self._before.get(number, self._program)
             if not place.leaving and fingerprint(before) != meaning:
                 give(place, before)
                 again[number] = place
