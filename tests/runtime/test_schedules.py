@@ -10,6 +10,7 @@ from ncolony.core.cronline import parse
 from ncolony.core.errors import OSFailure
 from ncolony.core.kept import Kept
 from ncolony.core.program import Need, RestartPolicy
+from ncolony.core.reloadkeys import ReloadRule
 from ncolony.core.schedule import QUEUE, REPLACE, SKIP, Schedule
 from ncolony.core.states import UP, Backoff, Exited, Instance, Running, Waiting
 from ncolony.posix.moments import Moments
@@ -471,6 +472,18 @@ def test_a_run_that_another_schedule_begins_at_once_has_its_time(stage):
     assert stage.state == "waiting"
 
 
+def test_what_waits_for_its_time_starts_when_a_reload_takes_its_schedule_away(stage):
+    """It is described anew when its turn comes, and waits for nothing then."""
+    stage.apply(program("web", instances=2, schedule=Schedule(cron=parse("30 2 * * *"))))
+    stage.supervisor.start("web", 1)
+    stage.loop.advance(5.0)
+    assert stage.states == {("web", 1): "running", ("web", 2): "waiting"}
+    stage.apply(program("web", args=("new",), instances=2, reload=ReloadRule()))
+    stage.loop.advance(60.0)
+    assert stage.states == {("web", 1): "running", ("web", 2): "running"}
+    assert {one.launch.args for one in stage.spawner.living} == {("new",)}
+
+
 def test_another_schedule_counts_from_now_on(stage):
     """An `every` goes on from its last moment, a cron line from now."""
     stage.takes(1.0)
@@ -617,6 +630,18 @@ def successor(stage, state, after, *programs, want=UP, attempt=0):
     other.apply(*programs)
     other.supervisor.described_all()
     return other
+
+
+def test_what_an_instance_too_many_was_to_do_again_is_dropped(stage):
+    """Its time has come when it is taken over, and it is let go."""
+    rule = Schedule(every=10.0, overlap=REPLACE)
+    stage.moments.keep("web", 2, stage.wall.now() - 100.0)
+    stage.supervisor.remember({("web", 2): Kept("web", 2, Instance(Backoff(1e9), UP, 1, 1), 0)})
+    stage.apply(program("web", schedule=rule))
+    stage.supervisor.described_all()
+    stage.supervisor.let_go_surplus("web")
+    stage.loop.settle()
+    assert ("web", 2) not in stage.states
 
 
 def test_a_successor_goes_on_with_the_same_moments(stage):

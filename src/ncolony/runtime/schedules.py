@@ -136,7 +136,7 @@ class Schedules:
     def _taken_over(self, event: InstanceTakenOver) -> None:
         name, number = event.slot.program, event.slot.number
         program, instance = self._supervisor.programs.get(name), event.instance
-        if program is None or program.schedule is None or instance.want != UP:
+        if program is None or program.schedule is None or instance.want != UP or event.slot.is_surplus:
             return
         if isinstance(instance.state, Exited | Fatal):
             self._soon(lambda: self._adopt(name))
@@ -308,7 +308,7 @@ class Schedules:
         """A moment has come."""
         name, number = slot
         seen = self._seen(name, number)
-        if seen is None or self._supervisor.closing:
+        if seen is None or seen.surplus or self._supervisor.closing:
             return
         if seen.state == "waiting":
             job.due = True
