@@ -7,6 +7,7 @@ from ncolony.core.launch import Outfit
 from ncolony.core.probespec import Exec, HealthRule, Reports, Signs, Tcp
 from ncolony.core.program import ReadyRule
 from ncolony.core.record import replace
+from ncolony.core.reloadkeys import ReloadRule
 from ncolony.core.states import Unhealthy
 from ncolony.runtime.vitals import Vitals
 from ncolony.testing import Act
@@ -269,6 +270,29 @@ def test_health_may_come_later_and_go(stage, vitals, prober):
     stage.loop.advance(100.0)
     assert len(prober.begun) == 2
     assert stage.loop.timers == []
+
+
+def test_health_may_come_while_it_comes_to_life(stage, vitals, prober):
+    """There is no process to be looked at yet; there is one later."""
+    stage.spawner.acts["web",] = Act(told_after=5.0)
+    before = web()
+    stage.apply(before)
+    stage.apply(replace(before, health=HEALTH))
+    stage.loop.advance(30.0)
+    assert len(prober.begun) == 3
+
+
+def test_health_that_comes_while_it_is_reloaded_counts_when_that_is_over(stage, vitals, prober):
+    """Its processes are as they are to be, and go on."""
+    before = web(reload=ReloadRule(), ready=ReadyRule(after=5.0))
+    stage.apply(before)
+    stage.loop.advance(10.0)
+    stage.supervisor.reload("web")
+    stage.loop.advance(8.0)
+    stage.apply(replace(before, health=HEALTH))
+    stage.loop.advance(100.0)
+    assert stage.state == "running"
+    assert len(prober.begun) > 5
 
 
 # Health ---------------------------------------------------------------------------------------------------------------

@@ -54,6 +54,8 @@ class Vitals:
         """Begin and end what has to be done for a run."""
         if isinstance(event, events.ProgramsChanged):
             self._described(event.name, event.program)
+        elif isinstance(event, events.ReloadEnded):  # slots that go on may be described anew only now
+            self._described(event.program, self._supervisor.programs.get(event.program))
         elif isinstance(event, events.InstanceChanged):
             self._moved((event.slot.program, event.slot.number), event.after, event.at)
         elif isinstance(event, events.InstanceTakenOver) and event.slot.program in self._programs:
@@ -81,11 +83,15 @@ class Vitals:
             elif name in self._programs:
                 self._take_up(key, view.run, view.state, view.pid)
 
+    def _is_asked(self, key: Key) -> bool:
+        described = self._supervisor.described(*key) if key[0] in self._programs else None
+        return described is not None and asked_by(described)
+
     def _take_up(self, key: Key, run: int, state: str, pid: int | None) -> None:
         """Look after a run that began without us."""
         if pid is None:
             return
-        program = self._programs[key[0]]
+        program = self._supervisor.described(*key) or self._programs[key[0]]
         vital = self._begin(program, key[1], run)
         self._reporting.alive(program, key[1], run, pid, taken_over=True)
         if state == STARTING:
@@ -109,6 +115,8 @@ class Vitals:
             self._reporting.forget(*key)
         vital, pid = self._vitals.get(key), pid_of(state)
         if vital is None:
+            if isinstance(state, Starting | Running) and self._is_asked(key):  # only while it came to life
+                self._take_up(key, instance.run, name_of(state), pid)
             return
         if vital.run != instance.run or (pid is None and not isinstance(state, Spawning)):
             self._vitals.pop(key).leaving()
