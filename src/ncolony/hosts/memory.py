@@ -122,8 +122,12 @@ def settle(
         if name in supervisor.programs:
             supervisor.let_go_surplus(name)
             continue
-        pids = [pid for (owner, _), one in left.items() if owner == name and (pid := pid_of(one.instance.state))]
-        program = _own_description(name, pids, environment)
+        runs = {
+            pid: f"{name}:{number}/{one.instance.run}"
+            for (owner, number), one in left.items()
+            if owner == name and (pid := pid_of(one.instance.state))
+        }
+        program = _own_description(name, runs, environment)
         if name not in described:
             say(f"{name} was removed while no supervisor ran")
             supervisor.let_go(program or _unknown(name, log_left(name)))
@@ -140,10 +144,14 @@ def release(supervisor: Supervisor, log_left: Callable[[str], LogSpec]) -> None:
         supervisor.let_go(_unknown(name, log_left(name)))
 
 
-def _own_description(name: str, pids: Sequence[int], environment: Callable[[int], Mapping[str, str]]) -> Program | None:
-    for pid in pids:
-        text = environment(pid).get("NCOLONY_CONFIG")
-        if text is not None:
+def _own_description(
+    name: str, runs: Mapping[int, str], environment: Callable[[int], Mapping[str, str]]
+) -> Program | None:
+    for pid, run in runs.items():
+        found = environment(pid)
+        text = found.get("NCOLONY_CONFIG")
+        # Where it has ended, its pid may be another one's by now.
+        if text is not None and found.get("NCOLONY_RUN", "").partition("/")[2] == run:
             try:
                 return check(name, *parse(text.encode("utf-8", "surrogateescape")), Defaults()).program
             except NotAnObject:
