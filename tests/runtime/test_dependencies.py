@@ -7,6 +7,7 @@ import pytest
 from ncolony.core.events import InstanceChanged
 from ncolony.core.kept import Kept
 from ncolony.core.program import TEMPORARY, TRANSIENT, Need, ReadyRule, RestartPolicy
+from ncolony.core.reloadkeys import ReloadRule
 from ncolony.core.states import Backoff, Exited, Instance, Ready, Running, Waiting
 from ncolony.runtime.dependencies import PATIENCE, STEADY, Dependencies
 from ncolony.testing import Act
@@ -350,6 +351,22 @@ def test_lost_while_it_comes_to_life_and_is_described_anew_it_is_lost(stage):
     stage.apply(needing(db="ready"))
     stage.loop.advance(9.0)
     assert stage.states == {("db", 1): "exited", ("web", 1): "waiting"}
+
+
+def test_a_need_that_is_new_in_a_reload_stops_no_old_process(stage):
+    """It knows nothing of the need: it would be started again at once, and be stopped again, as fast as that goes."""
+    stage.apply(program("web", reload=ReloadRule()))
+    stage.loop.advance(5)
+    stage.apply(program("db"))
+    stage.spawner.acts["new",] = Act(fails="no such file")
+    stage.apply(program("web", args=("new",), needs=(Need("db"),), reload=ReloadRule()))
+    stage.loop.advance(5)
+    stage.ends("web")
+    stage.loop.advance(5)
+    stage.supervisor.stop("db")
+    stage.loop.advance(5)
+    assert stage.state_of("web") == "running"
+    assert stage.births("web") == 2
 
 
 def test_a_surplus_process_that_goes_before_another_serves_is_lost(stage):

@@ -339,7 +339,10 @@ class Dependencies:
             return
         name = seen.program
         began = self._began.get((name, seen.number), {})
+        described = self._supervisor.described(name, seen.number)
         for need in self._needs.get(name, ()):
+            if described is None or need not in described.needs:
+                continue  # in a reload: it would be started again at once, and again, as it does not know of this need
             key = (need.program, need.condition)
             known = self._conditions[key]
             if need.on_loss == IGNORE or began.get(key, known.losses) == known.losses:
