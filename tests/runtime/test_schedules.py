@@ -632,6 +632,23 @@ def successor(stage, state, after, *programs, want=UP, attempt=0):
     return other
 
 
+def test_run_by_hand_after_the_clock_was_set_back_it_repeats_nothing(stage):
+    """Neither under this supervisor nor under the next."""
+    stage.takes(1.0)
+    stage.apply(nightly("0 * * * *"))
+    stage.loop.advance(3700.0)
+    assert stage.births == 1
+    stage.wall.jump(-3600.0)
+    stage.supervisor.start("web")
+    stage.loop.advance(10.0)
+    assert stage.births == 2
+    other = successor(stage, Waiting(0.0), 10.0, nightly("0 * * * *"))
+    other.loop.advance(3600.0)
+    assert other.births == 0
+    other.loop.advance(3600.0)
+    assert other.births == 1
+
+
 def test_what_an_instance_too_many_was_to_do_again_is_dropped(stage):
     """Its time has come when it is taken over, and it is let go."""
     rule = Schedule(every=10.0, overlap=REPLACE)

@@ -219,14 +219,16 @@ class Schedules:
         if isinstance(after, Spawning) and not isinstance(before, Spawning):
             job.due, job.skipped = False, 0
             job.last = self._clock.now()
-            self._moments.keep(*slot, self._judged(job))
+            self._moments.keep(*slot, self._judged(slot, job))
         if isinstance(before, Spawning) or not isinstance(after, Starting | Running):
             self._limit(slot, job, view(*slot, event.after))
 
-    def _judged(self, job: Job) -> float:
+    def _judged(self, slot: Slot, job: Job) -> float:
         """Return up to when all moments of a slot have been judged, on the wall clock, nothing put off."""
         if job.rule.cron is not None:
-            return self._clock.now() - job.put_off
+            now, kept = self._clock.now() - job.put_off, self._moments.of(*slot)
+            # A clock that was set back repeats nothing, whatever is run by hand meanwhile.
+            return kept if kept is not None and now < kept <= now + schedule.SET_BACK else now
         assert job.next is not None and job.rule.every is not None  # noqa: S101, PT018 - an `every` always has a next
         return self._clock.now() + job.next - self._loop.now() - job.rule.every
 
@@ -330,7 +332,7 @@ class Schedules:
     def _skip(self, slot: Slot, job: Job) -> None:
         job.skipped += 1
         if job.rule.cron is not None:
-            self._moments.keep(*slot, self._judged(job))
+            self._moments.keep(*slot, self._judged(slot, job))
         if job.skipped == 1:
             program = self._supervisor.programs[slot[0]]
             where = events.Slot(*slot, program.instances)
