@@ -472,6 +472,18 @@ def test_a_run_that_another_schedule_begins_at_once_has_its_time(stage):
     assert stage.state == "waiting"
 
 
+def test_a_run_whose_file_is_gone_for_a_moment_while_it_comes_to_life_has_its_time(stage):
+    """It is the run of a job, and ends in time like any."""
+    stage.spawner.acts["web",] = Act(told_after=5.0)
+    stage.apply(every(100.0, timeout=10.0))
+    stage.remove("web")
+    stage.apply(every(100.0, timeout=10.0))
+    stage.loop.advance(6.0)
+    assert stage.state == "running"
+    stage.loop.advance(10.0)
+    assert stage.state == "waiting"
+
+
 def test_what_waits_for_its_time_starts_when_a_reload_takes_its_schedule_away(stage):
     """It is described anew when its turn comes, and waits for nothing then."""
     stage.apply(program("web", instances=2, schedule=Schedule(cron=parse("30 2 * * *"))))

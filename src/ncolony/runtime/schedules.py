@@ -211,8 +211,9 @@ class Schedules:
         before, after = event.before.state, event.after.state
         job = self._jobs.get(slot)
         if job is None:
-            if not isinstance(after, Waiting):
-                return  # it had no schedule when this run began
+            # What comes to life had its file taken away for a moment. Others had no schedule when their run began.
+            if not isinstance(after, Waiting) and not isinstance(before, Spawning):
+                return
             job = self._begin(slot, program.schedule)
         if _asks_for_a_run(event) or (isinstance(after, Waiting) and event.after.attempt > 0):
             job.due = True
