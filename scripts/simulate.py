@@ -13,7 +13,7 @@ sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", p
 
 from tests.simulation.history import STEPS, plan_of, run, shrink, told
 
-PIECE = 500  # seeds between two words about how it goes
+PIECE = 100  # seeds between two words about how it goes
 GARBAGE = 200_000  # objects between two looks for garbage: a history makes a few thousand, which go by themselves
 
 

@@ -16,6 +16,8 @@ TICKS = 100  # a second
 PIDS = range(100, 132)
 REST = 0.03  # seconds before a pid is used again: the kernel goes round all others first
 COLONY = "simulated000"
+LATENESS = (0.0, 0.0, 0.0, 0.1, 0.4, 0.6, 3.0, None)
+EPOCH = 1_699_999_000.0  # the wall clock, when the machine's own shows 0
 BEFORE, AT, AFTER = 0, 1, 2  # where a fact stands among a loop's timers of the same moment
 
 
@@ -44,7 +46,7 @@ class Process:
 
     __slots__ = (
         "alive", "args", "born", "children", "env", "family", "fate", "first", "group", "hidden", "leads", "mark",
-        "pid", "pipe", "ready", "run", "scope", "slot", "status", "told", "watcher", "zombie",
+        "pid", "pipe", "ready", "run", "scope", "slot", "status", "told", "watchdog", "watcher", "zombie",
     )  # fmt: skip
 
     def __init__(self, pid: int, born: int, slot: tuple[str, int] | None = None) -> None:
@@ -65,6 +67,8 @@ class Process:
         self.fate: Fate | None = None
         self.watcher = None
         self.ready: float | None = None
+        self.watchdog = 0.0
+        """How often it has to call; 0: it need not."""
         self.children: list[Process] = []
 
 
@@ -104,6 +108,34 @@ class Fate:
         self.children: tuple[str, ...] = ()
         if not friendly and dice.random() < 0.3:
             self.children = tuple(choice(("stays", "stays", "leaves", "lost")) for _ in range(choice((1, 1, 2))))
+        self._answers, self._asked = ((True, 0.0),), 0
+        self.calls: int | None = None
+        """How often it calls before it hangs; None: always."""
+        self.says: tuple = ()
+        """What it says beside that, and when."""
+        if not friendly:
+            self._fall_ill(dice)
+
+    def _fall_ill(self, dice: Dice) -> None:
+        """Draw how it answers, and what it says of itself."""
+        choice, roll = dice.choice, dice.random()
+        if roll < 0.6:
+            self._answers = tuple((choice((True, True, False)), choice(LATENESS)) for _ in range(5))
+        elif roll < 0.7:
+            self._answers = ((False, 0.0),)
+        elif roll < 0.8:
+            self._answers = ((True, 0.0),) * choice((1, 3)) + ((False, 0.1),) * 4
+        if dice.random() < 0.4:
+            self.calls = choice((0, 1, 3))
+        if dice.random() < 0.3:
+            words = choice(({"EXTEND_TIMEOUT_USEC": "3000000"}, {"WATCHDOG": "trigger"}, {"STOPPING": "1"},
+                            {"RELOADING": "1"}, {"STATUS": "busy"}))  # fmt: skip
+            self.says = ((choice((0.0, 0.1, 1.0, 4.0)), words),)
+
+    def answer(self) -> tuple[bool, float | None]:
+        """Return whether the next answer to a check is good, and after how long it comes; None: never."""
+        self._asked += 1
+        return self._answers[self._asked % len(self._answers)]
 
 
 class Machine:
@@ -125,7 +157,7 @@ class Machine:
         """The supervisor itself; see ports.py."""
         self.friendly = False
         self.disk_full = False
-        self.is_noted = lambda _: True
+        self.is_noted = self.is_recorded = lambda _: True
         self.births: dict[tuple[str, int], int] = {}
         self.story: list[str] | None = None
         self._last_run: dict[int, str] = {}
@@ -133,6 +165,24 @@ class Machine:
         self._last_pid = PIDS[0] - 1
         self._fd = 1000
         self._serial = 0
+        self.said: list[tuple[int, dict]] = []
+        """What waits in the notify socket, by pid."""
+        self.sockets: set[int] = set()
+        """Those that are open."""
+        self.kept_sockets: dict[tuple, int] = {}
+        """Those that only the keeper has, by what they listen on."""
+        self.moments = ""
+        """The path of the moments of schedules."""
+        self.offset = 0.0
+        self.highest = EPOCH
+        self.set_at = -1.0
+        """When the wall clock was last set."""
+        self.turn = 0.0
+        """When the supervisor was last known to have done all that was due."""
+        self.busy_until = 0.0
+        """When the supervisor last came to what it should have done before."""
+        self.knows_of_sets = True
+        """The system tells when its clock is set."""
         self._coming: list[tuple[float, int, int, object]] = []
         self.happened = 0
         """How much has happened; where it is the same as before, nothing has."""
@@ -142,6 +192,22 @@ class Machine:
     def ticks(self) -> int:
         """Return the time in clock ticks after boot."""
         return int(self.now * TICKS)
+
+    def wall(self) -> float:
+        """Return the time of day."""
+        return EPOCH + self.now + self.offset
+
+    def set_clock(self, seconds: float) -> bool:
+        """Set it; tell whether it is far behind by now."""
+        self.highest = max(self.highest, self.wall())
+        self.offset += seconds
+        self.set_at = self.now
+        if self.life is not None and self.life.wall is not None and self.knows_of_sets:
+            self.life.soon(self.life.wall.was_set)
+        behind = self.highest - self.wall()
+        if behind > 4 * 3600.0:  # between two hours and four it may be either way
+            self.highest = self.wall()
+        return behind > 2 * 3600.0
 
     def push(self, when: float, order: int, call) -> None:
         """Have ``call`` made at ``when``."""
@@ -154,14 +220,15 @@ class Machine:
 
     def advance(self, seconds: float, *, late: bool = False) -> None:
         """Let time pass, and all happen that falls due; ``late``: only when it has passed, as if all had been busy."""
-        end = self.now + seconds
+        end, self.turn = self.now + seconds, self.now
         if late:
-            self.now = end
+            self.now = self.busy_until = end
         coming, turns = self._coming, 0
         while coming and coming[0][0] <= end:
             when, _, _, call = heappop(coming)
             if when > self.now:
-                self.now, turns = when, 0
+                self.now = self.turn = when
+                turns = 0
             else:
                 turns += 1
                 if turns > 5000:
@@ -171,7 +238,7 @@ class Machine:
             except Dead:
                 pass
             self.happened += 1
-        self.now = max(self.now, end)
+        self.now = self.turn = max(self.now, end)
 
     def tell(self, text: str) -> None:
         """Put a line into the story of this history, if anybody reads it."""
@@ -218,6 +285,10 @@ class Machine:
         if fate.ready is not None:
             process.ready = self.now + fate.ready
             self.later(fate.ready, lambda: self._notify(process))
+        for after, words in fate.says:
+            self.later(after, lambda words=words: self._say(process, words))
+        if process.watchdog:
+            self.later(0.0, lambda: self._call(process, 0))
         if fate.hides is not None:
             self.later(fate.hides, lambda: self._hide(process))
         for kind in fate.children:
@@ -230,8 +301,6 @@ class Machine:
     def _bear(self, parent: Process, kind: str) -> None:
         if not parent.alive or self.friendly:
             return
-        if kind == "leaves" and not self.is_noted(parent):
-            kind = "stays"  # should both be killed now, it would be taken for the first: see docs/simulation.md
         child = self.fork(parent.slot, "" if kind == "lost" else parent.mark)
         if child is None:
             return
@@ -261,6 +330,10 @@ class Machine:
         if process.first and process.fate is not None and process.fate.last_words and process.pipe is not None:
             self.write(process)
         process.alive, process.status = False, status
+        if process.first and not self.is_recorded(process):  # they would be taken for it: see docs/simulation.md
+            for child in process.children:
+                if child.leads:
+                    self.end(child, 0)
         self.happened += 1
         if process.slot is not None:
             self.tell(f"pid {process.pid} ({process.mark.partition('/')[2] or 'lost'}) ends with {status}")
@@ -371,9 +444,27 @@ class Machine:
             if self.life is not None:
                 self.life.loop.readable(process.pipe.fd)
 
+    def socket(self) -> int:
+        """Open a socket."""
+        self._fd += 1
+        self.sockets.add(self._fd)
+        return self._fd
+
     def _notify(self, process: Process) -> None:
-        if process.alive and process.first and self.life is not None:
-            self.life.hear_ready(process)
+        self._say(process, {"READY": "1"})
+
+    def _call(self, process: Process, count: int) -> None:
+        """Let a process say that it is well, time and again, until it hangs."""
+        silent = process.fate.calls is not None and count >= process.fate.calls
+        if process.alive and not silent:
+            self._say(process, {"WATCHDOG": "1"})
+            self.later(process.watchdog * 0.4, lambda: self._call(process, count + 1))
+
+    def _say(self, process: Process, words: dict) -> None:
+        """Let a process write to the notify socket; nobody listens where no supervisor lives."""
+        if process.alive and process.first and self.life is not None and self.life.reporting is not None:
+            self.said.append((process.pid, words))
+            self.life.soon(self.life.reporting.read)
 
     # Supervisors ------------------------------------------------------------------------------------------------------
 
@@ -383,6 +474,7 @@ class Machine:
         if life is None:
             return
         self.tell("the supervisor is killed")
+        self.said.clear()
         self._leave(life)
         for process in list(self.table.values()):
             if process.zombie:
@@ -396,5 +488,6 @@ class Machine:
     def _leave(self, life) -> None:
         for pipe in life.channels.pipes():
             self.kept[pipe.slot] = pipe
+        life.listeners.leave()
         for process in self.table.values():
             process.watcher = None

@@ -28,14 +28,20 @@ from ncolony.core.states import (
     Swept,
 )
 from ncolony.posix import records, recovery
+from ncolony.posix.moments import Moments
 from ncolony.posix.records import Records
-from ncolony.runtime import roster, slots, supervisor
+from ncolony.runtime import rolling, roster, slots, supervisor, vital
+from ncolony.runtime.checks import Check
 from ncolony.runtime.dependencies import Dependencies
+from ncolony.runtime.roll import Roll
 from ncolony.runtime.roster import Roster
+from ncolony.runtime.schedules import Schedules
 from ncolony.runtime.slots import Slots
 from ncolony.runtime.supervisor import Supervisor
 from ncolony.runtime.unwinding import Unwinding
-from tests.simulation import machine, ports, world
+from ncolony.runtime.vital import Vital
+from ncolony.runtime.vitals import Vitals
+from tests.simulation import health, machine, ports, sockets, world
 
 MUTANTS: dict[str, tuple] = {}
 
@@ -190,6 +196,91 @@ _other("nobody hears that a need is met", Supervisor, "reconsider", _nothing)
 _other("what is removed is not stopped", Roster, "part_with", _no_stop)
 _other("everything is closed before it is", Supervisor, "shut_down", _close_at_once)
 _other("those who wait for others are never told to stop", Unwinding, "_follow", _nothing)
+
+# Readiness and health -------------------------------------------------------------------------------------------------
+
+
+def _never_forgive(self, why, judge=Vital._judge):
+    """Count all failures, not those in a row."""
+    failures = self._failures
+    judge(self, why)
+    if not why:
+        self._failures = failures
+
+
+def _no_rest(self):
+    """Go on with what is under way."""
+    self._check = self._alarm = None
+
+
+def _ready_at_once(self, at):
+    self._phase, self._since = vital.STARTING, at
+    self.is_ready()
+
+
+_other("failures long ago count", Vital, "_judge", _never_forgive)
+_other("one failure is enough", Vital, "_judge", lambda self, why: self._give_up(why) if why else None)
+_other("nobody is ever given up", Vital, "_give_up", _nothing)
+_other("who starts is ready", Vital, "starting", _ready_at_once)
+_other("checks go on after a run", Vital, "_rest", _no_rest)
+_other("nobody looks whether it calls", Vital, "_listen", _nothing)
+_other("a check that is late is waited for", Check, "_be_late", _nothing)
+_other("what was taken over is not looked at", Vitals, "_take_up", _nothing)
+_other("who has ended is listened to", health.SimReporting, "ended", _nothing)
+
+# Schedules ------------------------------------------------------------------------------------------------------------
+
+
+def _runs_on(self, seen):
+    """Do not replace it."""
+
+
+def _by_the_wall(self, slot, job):
+    """Wait for the next moment of an every by the clock on the wall."""
+    job.next = self._loop.now() + job.rule.every
+    job.timer = self._clock.call_at(self._clock.now() + job.rule.every, lambda: self._next_of_every(slot, job))
+    self._come(slot, job)
+
+
+def _always_due(self, slot, job):
+    """Skip nothing."""
+    job.due = True
+
+
+def _twice(self, slot, job, next_of_every=Schedules._next_of_every):
+    next_of_every(self, slot, job)
+    job.due = True
+
+
+_other("a run has no time limit", Schedules, "_limit", _nothing)
+_other("a run is never replaced", Schedules, "_replace", _runs_on)
+_other("an every goes by the wall", Schedules, "_next_of_every", _by_the_wall)
+_other("what was skipped is made up", Schedules, "_skip", _always_due)
+_other("every moment is worth two runs", Schedules, "_next_of_every", _twice)
+_other("a moment does not come", Schedules, "_come", _nothing)
+_other("a clock that was set is not looked at", Schedules, "_look_anew", _nothing)
+_other("what has run is not kept", Moments, "keep", _nothing)
+
+# Reloads and sockets --------------------------------------------------------------------------------------------------
+
+
+def _at_once(self, number, run):
+    """Take a new process for ready."""
+    return True
+
+
+def _leave_surplus(self):
+    self.rest()
+
+
+_other("old ones go before new ones are ready", Roll, "_is_ready", _at_once)
+_other("surplus stays", Roll, "leave_off", _leave_surplus)
+_other("a reload restarts all at once", rolling, "serves", lambda place: False)
+_other("sockets are not taken over", sockets.SimListeners, "take_over", _nothing)
+MUTANTS["sockets are closed at every end"] = (
+    (Slots, "_part", lambda self, place, *, left, part=Slots._part: (
+        self.listeners.close(place.program.name), part(self, place, left=left))),
+)  # fmt: skip
 
 # Taking over ----------------------------------------------------------------------------------------------------------
 

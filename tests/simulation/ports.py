@@ -10,10 +10,11 @@ import errno
 import os
 from contextlib import suppress
 
-from ncolony.core.states import Ended, Ready, Spawned, SpawnFailed, Swept
+from ncolony.core.states import Ended, Spawned, SpawnFailed, Swept
 from ncolony.posix.processes import tells_run
 from ncolony.posix.records import Records
 from tests.simulation.machine import AT, COLONY, Broken, Dead
+from tests.simulation.sockets import SimListeners
 
 
 class Life:
@@ -26,7 +27,10 @@ class Life:
         self.loop = SimLoop(self)
         self.channels = SimChannels(self)
         self.spawner = SimSpawner(self)
+        self.listeners = SimListeners(self)
         self.records: SimRecords | None = None
+        self.reporting = self.wall = self.moments = None
+        """Made when the first program asks for them."""
         self.supervisor = None
         self.companions = None
         self.kept = {}
@@ -56,8 +60,9 @@ class Life:
 
     def let_go(self) -> None:
         """Close what is real."""
-        if self.records is not None:
-            self.records.drop()
+        for file in (self.records, self.moments):
+            if file is not None:
+                file.drop()
 
     def soon(self, call) -> None:
         """Have a fact of the machine reach this supervisor in its next turn, if it lives then."""
@@ -67,13 +72,6 @@ class Life:
                 call()
 
         self.machine.later(0.0, make)
-
-    def hear_ready(self, process) -> None:
-        """Pass on that a process says it is ready, where its program is asked to say so."""
-        name, number = process.slot
-        program = self.supervisor.programs.get(name) if self.supervisor is not None else None
-        if program is not None and program.ready is not None and program.ready.after is None:
-            self.supervisor.learn(name, number, Ready(process.run))
 
 
 class Timer:
@@ -160,6 +158,9 @@ class SimChannel:
     def listen(self, hear) -> None:
         pass
 
+    def tail(self, stream: str, size: int) -> bytes:
+        return b""
+
     def drain(self) -> None:
         """Move what is in the pipe to where it belongs."""
         self._life.port()
@@ -196,7 +197,7 @@ class SimChannels:
         if key in self.open_ones:
             raise Broken("descriptors", f"the pipes of {key} are opened twice")
         pipe = machine.kept.get(key)
-        if pipe is None and pid is not None and pid in machine.table:
+        if pipe is None and pid is not None and pid in machine.table and machine.table[pid].slot == key:
             pipe = machine.table[pid].pipe
         if pipe is None:
             # For what is taken over there is always room: see hosts/reserving.py.
@@ -316,6 +317,9 @@ class SimSpawner:
             one.hidden = True
         handle = Handle(life, slot, launch.run, mark, launch.scope, tell)
         fate = machine.fate(slot)
+        program = life.supervisor._slots.places[slot].program
+        if machine.friendly and program.schedule is not None:
+            fate.life = 0.2  # a job that never ends is no good
         process = None if fate.fails and fate.told_after is None else machine.fork(slot, mark)
         if process is None:
             machine.tell(f"{mark.partition('/')[2]} cannot be started")
@@ -324,6 +328,7 @@ class SimSpawner:
         process.first = process.leads = True
         process.fate, process.family, process.run, process.scope = fate, machine.family, launch.run, launch.scope
         process.env, process.args = launch.env, launch.args
+        process.watchdog = int(launch.env.get("WATCHDOG_USEC", 0)) / 1e6
         process.pipe = next(one.pipe for one in life.channels.open_ones.values() if one.pipe.fd == launch.stdout)
         machine.tell(f"pid {process.pid} is {mark.partition('/')[2]}")
         if fate.told_after is None:
@@ -368,6 +373,8 @@ class SimSpawner:
             process = machine.table[pid]
             if process.slot != slot:
                 raise Broken("stranger", f"pid {pid} is taken for {name}, and is {process.mark or 'nobody'}'s")
+            if scope == "process":
+                process.scope = scope
             handle.hold(process)
         else:
             handle.reap()

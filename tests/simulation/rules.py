@@ -6,6 +6,7 @@ from math import inf
 
 from ncolony.core import events, needs
 from ncolony.core.program import DONE, PERMANENT, READY, STARTED, STOP, TRANSIENT
+from ncolony.core.schedule import REPLACE
 from ncolony.core.states import (
     DOWN,
     UP,
@@ -33,7 +34,11 @@ from ncolony.core.states import (
     pid_of,
 )
 from ncolony.runtime.dependencies import STEADY
+from tests.simulation.health import HealthRules
 from tests.simulation.machine import Broken
+from tests.simulation.reloads import ReloadRules
+from tests.simulation.schedules import ScheduleRules
+from tests.simulation.sockets import SocketRules
 
 ASKS = (Start, Restart)
 ALIVE = (Starting, Running)
@@ -77,6 +82,13 @@ class Rules:
         self.ends: set[tuple[tuple[str, int], int]] = set()
         """Ends that were told, and not decided yet."""
         self.starts = 0
+        """Of programs that have no schedule."""
+        self.injected = False
+        """What is told just now was made up: see World.do_tell."""
+        self.health, self.schedules = HealthRules(self), ScheduleRules(self)
+        self.sockets = SocketRules(self)
+        self.reloads = ReloadRules(self)
+        self._parts = (self.health, self.schedules, self.sockets, self.reloads)
         self._checked = -1
 
     def of(self, key: tuple[str, int]) -> Expected:
@@ -87,8 +99,12 @@ class Rules:
 
     def is_noted(self, process) -> bool:
         """Tell whether the supervisor that lives has a record of a process."""
+        return self.machine.life is not None and self.is_recorded(process)
+
+    def is_recorded(self, process) -> bool:
+        """Tell whether the supervisor that lives, or lived last, has a record of a process."""
         last = self.of(process.slot).last
-        return self.machine.life is not None and last not in (None, ...) and pid_of(last.state) == process.pid
+        return last not in (None, ...) and pid_of(last.state) == process.pid
 
     # A supervisor begins ----------------------------------------------------------------------------------------------
 
@@ -117,19 +133,22 @@ class Rules:
         """See that a new supervisor has found what the one before it told of."""
         self.life, life.kept = life, kept
         self.ends.clear()
+        for part in self._parts:
+            part.recovered()
         for key in {*kept, *self.slots}:
             one, found = self.of(key), kept.get(key)
             self._compare(key, one, found)
             if found is None:
                 self.slots[key] = Expected()
                 continue
+            self.schedules.left(key, found, unsure=one.last is ... or one.last is None)
             if one.last is ... or one.last is None or type(one.last.state) is not type(found.instance.state):
                 self._believe(one, found.instance)
             if one.held is None:
                 one.held = found.instance.held
             if key[0] not in described:
                 one.held = False
-            one.known, one.needs = found.meaning != 0, ()
+            one.known, one.needs = one.known and found.meaning != 0, ()
 
     def written(self, kept) -> None:
         """What was found has been written down anew."""
@@ -144,6 +163,7 @@ class Rules:
         elif asked := isinstance(given, ASKS):
             one = self.of(key)
             one.failures, one.failed_so, one.earliest, one.settled = 0, 0, -inf, False
+            self.schedules.wished(key, before)
         if asked and (after.want != UP or isinstance(after.state, AT_REST)):
             raise Broken("wish", f"{key} was to come up, and is {after!r}")
         if isinstance(given, Stop) and after.want != DOWN:
@@ -185,9 +205,22 @@ class Rules:
             self.of((event.slot.program, event.slot.number)).last = event.instance
         elif isinstance(event, events.ProgramsChanged):
             most = event.program.instances if event.program is not None else 0
+            for (
+                key,
+                one,
+            ) in self.slots.items():  # what is described anew is not lost by that; needs count from a start on
+                mine = key[0] == event.name
+                one.needs = () if mine else tuple(pair for pair in one.needs if pair[0].program != event.name)
             for (name, number), one in self.slots.items():
                 if name == event.name and number > most:
                     one.held = False
+        program = self._described(event.slot) if isinstance(event, events.InstanceChanged) else None
+        for part in self._parts:
+            part.saw(event, program)
+
+    def _described(self, slot):
+        """Return what a slot is described as; while it is reloaded that may be something else than its program is."""
+        return self.life.supervisor.described(slot.program, slot.number)
 
     def _follow(self, key, one: Expected, event) -> None:
         given, before, after = event.given, event.before, event.after
@@ -205,8 +238,10 @@ class Rules:
             self.lost_at[key[0]] = self.machine.now
         if isinstance(given, ASKS):
             one.failures, one.failed_so, one.earliest, one.settled = 0, 0, -inf, False
-        program = self.life.supervisor.programs.get(key[0])
-        if program is not None:
+        program = self._described(event.slot)
+        if program is not None and program.schedule is not None:
+            self._judge_job(one, event, program)
+        elif program is not None:
             self._judge(one, event, program)
         if isinstance(after.state, Fatal) and not after.state.why:
             raise Broken("fatal", f"{key} was given up without a reason")
@@ -240,6 +275,20 @@ class Rules:
                 self._fail(one, policy, now)
             one.failed_so = 0
 
+    def _judge_job(self, one: Expected, event, program) -> None:
+        """Work out when a run that has failed may be tried again; when its time comes is seen elsewhere."""
+        given, policy = event.given, program.restart
+        one.settled, one.earliest = False, -inf
+        if not (isinstance(given, Ended) and isinstance(event.before.state, Running)):
+            one.failures = event.after.attempt
+        elif given.status is None or given.status in policy.ok_exits:
+            one.failures = 0
+        else:
+            one.failures += 1
+            if one.failures <= program.schedule.retries and program.schedule.overlap != REPLACE:
+                wait = min(policy.min_delay * 2.0 ** (one.failures - 1), policy.max_delay)
+                one.earliest = self.machine.now + wait * (1 - policy.jitter)
+
     def _fail(self, one: Expected, policy, now: float) -> None:
         one.failures += 1
         wait = min(policy.min_delay * 2.0 ** min(one.failures - 1, 60), policy.max_delay)
@@ -251,7 +300,6 @@ class Rules:
 
     def spawning(self, key, launch) -> None:
         """See that a process may be started now."""
-        self.starts += 1
         one, now = self.of(key), self.machine.now
         there = self.machine.of_slot(key)
         if there:
@@ -264,9 +312,13 @@ class Rules:
             raise Broken("fast", f"{key} is started {one.earliest - now:.3f} s sooner than its policy permits")
         one.known = True
         supervisor = self.life.supervisor
+        described = supervisor.described(*key)
+        self.starts += described.schedule is None
+        for part in self._parts:
+            part.started(key, launch, described)
         program = supervisor.programs.get(key[0])
-        if program is None:
-            return
+        if program is None or described.needs != program.needs:
+            return  # it is being reloaded, and what counts for it is what it was
         if program.needs and needs.cycle_through(supervisor.programs, key[0]):
             raise Broken("needs", f"{key} is started, and what it needs goes in a cycle")
         for need in program.needs:
@@ -278,7 +330,7 @@ class Rules:
         program = supervisor.programs.get(need.program)
         if program is None:
             return False
-        good = sum(self._is_good(program, one, need.condition) for one in supervisor.snapshot(need.program))
+        good = sum(self._is_good(program, one, need.condition) for one in _instances(supervisor, need.program))
         return good >= program.instances  # surplus instances of a reload serve in the place of others
 
     def _is_good(self, program, seen, condition: str) -> bool:
@@ -311,6 +363,8 @@ class Rules:
             self._check_place(life, key, place, live.get(key, ()))
         self._check_strays(life, places)
         self._check_books(life, places)
+        for part in self._parts:
+            part.check(life, places)
 
     def _check_place(self, life, key, place, there) -> None:
         instance, state = place.instance, place.instance.state
@@ -330,7 +384,7 @@ class Rules:
             raise Broken("down", f"{key} is wanted down, and is {state!r}")
         if instance.want == UP and isinstance(state, Stopped):
             raise Broken("up", f"{key} is wanted up, and is stopped")
-        if isinstance(state, Waiting) and not life.supervisor.waits_for(*key):
+        if isinstance(state, Waiting) and not place.leaving and not life.supervisor.waits_for(*key):
             raise Broken("waiting", f"{key} waits for nothing")
         deadline = deadline_of(state)
         if deadline is not None and (place.timer not in life.loop.timers or deadline < life.machine.now):
@@ -341,8 +395,12 @@ class Rules:
 
     def _check_meaning(self, life, key, place, firsts) -> None:
         program = life.supervisor.programs.get(key[0])
-        if program is None or place.leaving or place.instance.want != UP or not firsts:
+        if program is None or place.leaving or place.instance.want != UP or not firsts or program.schedule is not None:
+            return  # a job runs on as it was begun
+        if self.reloads.may_differ(key[0]):
             return
+        if place.program is not program:
+            raise Broken("described", f"{key} is {place.program!r}, and is described as {program!r}")
         if self.of(key).known and firsts[0].args != program.args:
             raise Broken("described", f"{key} runs {firsts[0].args}, and is described as {program.args}")
 
@@ -399,8 +457,10 @@ class Rules:
         left = [one.call for one in life.loop.timers if one.when > life.machine.now]  # the rest is of this very turn
         if left:
             raise Broken("closed: timer", f"a timer is left: {left[0]!r}")
-        if life.loop.watched or life.channels.open_ones:
+        if life.loop.watched or life.channels.open_ones or life.machine.sockets:
             raise Broken("closed: descriptor", "a descriptor is left")
+        if life.wall is not None and life.wall.timers:
+            raise Broken("closed: timer", "a timer of the wall clock is left")
         if not getattr(life.records, "_missing", None):
             for key in life.records._slots:
                 if key not in life.supervisor.left_over() and not self._is_held(key):
@@ -416,6 +476,11 @@ class Rules:
 
 def _is_arm(timer) -> bool:
     return timer.call is not None and timer.call.__qualname__.startswith("Slots.arm.")
+
+
+def _instances(supervisor, name: str) -> list:
+    """Return all instances of a program: a snapshot of it alone ends where a number is missing."""
+    return [one for one in supervisor.snapshot() if one.program == name]
 
 
 def _said(state) -> str:

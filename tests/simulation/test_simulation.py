@@ -13,6 +13,13 @@ from tests.simulation.mutants import MUTANTS, made
 
 BLOCKS, SEEDS = 20, 2000
 ENOUGH = 1000  # seeds in which every mistake has to be found
+TRIED_FIRST = {
+    "what has run is not kept": (985,),
+    "a clock that was set is not looked at": (671,),
+    "a start cut short is begun anew, wanted or not": (282,),
+    "a run is never replaced": (180,),
+}
+"""Where few histories show a mistake, one that did; so the test is quick as long as histories are drawn as they are."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -36,8 +43,9 @@ def test_no_history_breaks_a_rule(block):
 @pytest.mark.parametrize("name", MUTANTS)
 def test_every_mistake_is_found(name):
     """Rules that nothing can break prove nothing."""
+    seeds = (*TRIED_FIRST.get(name, ()), *range(ENOUGH))
     with made(name):
-        assert any(run(plan_of(seed)) for seed in range(ENOUGH)), f"nobody has noticed: {name}"
+        assert any(run(plan_of(seed)) for seed in seeds), f"nobody has noticed: {name}"
     assert run(plan_of(0)) is None, "the mistake was not taken back"
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from signal import SIGHUP
 from typing import NamedTuple
@@ -18,18 +18,24 @@ from ncolony.core.errors import NoSuch
 from ncolony.core.logspec import LogSpec
 from ncolony.core.parse import NotAnObject, parse
 from ncolony.core.program import Defaults
+from ncolony.core.record import replace
 from ncolony.core.states import Extend, Ready, Unhealthy
 from ncolony.hosts.companions import CONCERNS, Companions
 from ncolony.hosts.companions import World as Ingredients
 from ncolony.hosts.memory import release, settle
 from ncolony.posix.recovery import Looks, recover
 from ncolony.runtime.supervisor import Supervisor
+from tests.simulation.health import make_vitals
 from tests.simulation.machine import COLONY, Broken, Dead, Machine
 from tests.simulation.ports import Life, SimRecords
+from tests.simulation.reloads import ASKED
 from tests.simulation.rules import Rules
+from tests.simulation.schedules import make_schedules
 
 DEFAULTS = Defaults()
-CONCERNED = tuple(concern for concern in CONCERNS if concern.name in ("needs", "critical", "groups"))
+MAKERS = {"vitals": make_vitals, "schedules": make_schedules}
+"""Of those that ask the system for more than the simulated machine is asked elsewhere."""
+CONCERNED = tuple(one for one in CONCERNS if one.name in ("vitals", "needs", "schedules", "critical", "groups"))
 BOOT = "one boot"
 
 
@@ -71,12 +77,13 @@ class World:
         self.machine = Machine(seed, may_hide=may_hide)
         self.machine.story = story
         self.rules = Rules(self.machine)
-        self.machine.is_noted = self.rules.is_noted
+        self.machine.is_noted, self.machine.is_recorded = self.rules.is_noted, self.rules.is_recorded
         self.pool = conf_pool
         self.conf: dict[str, str] = {}
         self.groups = ()
         self.path = f"{_folder()}/records"
-        for name in (self.path, f"{self.path}.new"):
+        self.machine.moments = f"{_folder()}/moments"
+        for name in (self.path, f"{self.path}.new", self.machine.moments):
             if os.path.exists(name):
                 os.unlink(name)
         self.is_new = True
@@ -128,7 +135,11 @@ class World:
         life.supervisor = supervisor
         self._overhear(supervisor._slots)
         supervisor.remember(kept)
-        life.companions = Companions(self._ingredients(life), CONCERNED)
+        supervisor.listeners = life.listeners
+        concerns = tuple(
+            replace(one, make=partial(MAKERS[one.name], life)) if one.name in MAKERS else one for one in CONCERNED
+        )
+        life.companions = Companions(self._ingredients(life), concerns)
         supervisor.observe(life.companions)
         if self.groups:
             supervisor.describe(ColonySpec(groups=self.groups))
@@ -157,6 +168,7 @@ class World:
         described = frozenset(self.conf)
         settle(life.supervisor, described, self.machine.tell, lambda _: LogSpec(), self.machine.environment)
         life.channels.settle(described)
+        life.listeners.settle()
         life.supervisor.described_all()
 
     def _describe(self, life: Life, names) -> None:
@@ -195,6 +207,7 @@ class World:
     def _shut_down(self, life: Life, within: float | None) -> None:
         def closed() -> None:
             life.companions.close()
+            life.listeners.close_all()
             self.machine.later(0.0, lambda: self._exit(life))
 
         self.machine.tell("all is to be stopped")
@@ -285,8 +298,11 @@ class World:
             "order": lambda name, number: supervisor.stop_in_order([(name, number)]),
             "all": lambda name, number: supervisor.restart_all(),
             "hup": lambda name, number: supervisor.signal(name, SIGHUP, "tree", number),
+            "reload": lambda name, number: supervisor.reload(name, None if number is None else {number}, ASKED),
             "old": lambda name, number: supervisor.restart(name, self.machine.now - 1.0, number),
         }
+        if verb == "reload" and supervisor.programs[name].schedule is not None:
+            return
         most = supervisor.programs[name].instances
         slots = [(name, one) for one in range(1, most + 1) if number in (None, one)]
         before = life.supervisor.closing
@@ -328,7 +344,14 @@ class World:
             "unhealthy": Unhealthy(run, "no answer"),
             "extend": Extend(run, 5.0),
         }[fact]
+        self.rules.injected = True
         self.guarded(lambda: life.supervisor.learn(name, number, given))
+        self.rules.injected = False
+
+    def do_clock(self, seconds: float) -> None:
+        """Let somebody set the clock on the wall."""
+        if self.machine.set_clock(seconds):
+            self.rules.schedules.was_set_back()
 
     def do_die(self, name: str, number: int, status: int) -> None:
         """Let the process of a slot die."""
@@ -359,7 +382,7 @@ class World:
 
     # The end ----------------------------------------------------------------------------------------------------------
 
-    def finish(self) -> None:
+    def finish(self, jump: float) -> None:
         """Let all be well: see that everything comes up by itself, stays up, and goes when it is to go."""
         machine = self.machine
         machine.disk_full = False
@@ -378,7 +401,9 @@ class World:
             return
         self._check_up()
         started = self.rules.starts
-        self._pass(4000.0)
+        if jump:
+            self.do_clock(jump)
+        self._pass(300.0)
         self._check_up()
         if self.rules.starts > started + self._may_start_late():
             raise Broken("peace", f"{self.rules.starts - started} starts while all is well")
@@ -399,6 +424,8 @@ class World:
         for seen in supervisor.snapshot():
             if seen.want == "down" and seen.state != "stopped":
                 raise Broken("down", f"{seen.program}:{seen.number} is wanted down, and is {seen.state} for ever")
+            if supervisor.programs[seen.program].schedule is not None:
+                continue
             if seen.want == "up" and seen.state not in ("running", "waiting", "exited", "fatal"):
                 raise Broken("up", f"{seen.program}:{seen.number} is wanted up, and is {seen.state} for ever")
 

@@ -1,0 +1,134 @@
+"""Sockets that the supervisor holds for programs, and that they are the same ones as long as anybody wants them."""
+
+from __future__ import annotations
+
+from ncolony.core import events
+from ncolony.core.errors import OSFailure
+from ncolony.core.states import Running, Starting
+from tests.simulation.machine import Broken
+
+
+def place_of(socket) -> tuple[str, str, int]:
+    """Return what tells a socket from others, as posix/binding.py does."""
+    return socket.kind, socket.host, socket.port
+
+
+class SimListeners:
+    """The Listeners port. What is open when its supervisor is killed the keeper has; an upgrade hands it over."""
+
+    def __init__(self, life) -> None:
+        self._life, self._machine = life, life.machine
+        self.held: dict[str, dict[tuple, int]] = {}
+        self.spare: dict[tuple, int] = dict(self._machine.kept_sockets)
+        self._machine.kept_sockets.clear()
+
+    def open(self, program) -> tuple[int, ...]:
+        if not program.sockets and program.name not in self.held:
+            return ()
+        self._life.port()
+        held = self.held.setdefault(program.name, {})
+        wanted = [place_of(socket) for socket in program.sockets]
+        for place in [place for place in held if place not in wanted]:
+            self._machine.sockets.discard(held.pop(place))
+        for place in wanted:
+            if place not in held and place in self.spare:
+                held[place] = self.spare.pop(place)
+            if place not in held:
+                if self._machine.dice.random() < 0.05 and not self._machine.friendly:
+                    raise OSFailure("cannot listen: the address is in use")
+                held[place] = self._machine.socket()
+        return tuple(held[place] for place in wanted)
+
+    def take_over(self, program, run: str, born: int, pid: int | None) -> None:
+        self._life.port()
+        held = self.held.setdefault(program.name, {})
+        for place in map(place_of, program.sockets):
+            if place not in held and place in self.spare:
+                held[place] = self.spare.pop(place)
+
+    def close(self, name: str) -> None:
+        self._life.port()
+        self._life.rules.sockets.closing(name)
+        for socket in self.held.pop(name, {}).values():
+            self._machine.sockets.discard(socket)
+
+    def settle(self) -> None:
+        """Close what was kept and no program has."""
+        for socket in self.spare.values():
+            self._machine.sockets.discard(socket)
+        self.spare = {}
+
+    def close_all(self) -> None:
+        """Close everything."""
+        for name in list(self.held):
+            self.close(name)
+        self.settle()
+
+    def leave(self) -> None:
+        """Leave everything to the keeper."""
+        self._machine.kept_sockets.update(self.spare)
+        for held in self.held.values():
+            self._machine.kept_sockets.update(held)
+
+
+class SocketRules:
+    """What has to hold."""
+
+    def __init__(self, rules) -> None:
+        self._rules, self._machine = rules, rules.machine
+        self._known: dict[str, dict[tuple, int]] = {}
+        """By program, what it has been given and is still described with."""
+        self._left: set[str] = set()
+
+    def started(self, key, launch, program) -> None:
+        """See that a process gets what it is to get, and the same as those before it."""
+        if len(launch.listening) != len(program.sockets):
+            raise Broken("sockets", f"{key} gets {len(launch.listening)} sockets of {len(program.sockets)}")
+        if self._rules.reloads.may_differ(key[0]):
+            self._known.pop(key[0], None)  # old and new descriptions open and give up what they name
+        known = self._known.setdefault(key[0], {})
+        for socket, fd in zip(program.sockets, launch.listening, strict=True):
+            place = place_of(socket)
+            if fd not in self._machine.sockets:
+                raise Broken("sockets", f"{key} gets a socket that is closed")
+            if known.setdefault(place, fd) != fd:
+                raise Broken("sockets", f"{key} gets another socket for {place} than those before it")
+
+    def saw(self, event, _) -> None:
+        """Forget what is described no more: it may be closed, and opened anew."""
+        if isinstance(event, events.ProgramsChanged):
+            wanted = () if event.program is None else [place_of(socket) for socket in event.program.sockets]
+            known = self._known.get(event.name, {})
+            self._known[event.name] = {place: fd for place, fd in known.items() if place in wanted}
+        elif isinstance(event, events.AllDescribed):
+            supervisor = self._rules.life.supervisor
+            there = {name for name, _ in supervisor._slots.places if name in supervisor.programs}
+            there &= self._left
+            self._known = {name: known for name, known in self._known.items() if name in there}
+
+    def closing(self, name: str) -> None:
+        """See that nobody has what is going to be closed."""
+        supervisor = self._rules.life.supervisor
+        if not supervisor.closing and name in supervisor.programs:
+            raise Broken("sockets", f"those of {name} are closed, and it is described")
+        if any(key[0] == name for key in supervisor._slots.places):
+            raise Broken("sockets", f"those of {name} are closed, and it is not gone")
+        self._known.pop(name, None)
+
+    def recovered(self) -> None:
+        """Another supervisor keeps those of programs of which anything was left."""
+        for name in self._rules.reloads.uncertain():
+            self._known.pop(name, None)
+        self._left = {name for name, _ in self._rules.life.kept}
+
+    def check(self, life, places) -> None:
+        """See that who runs has its sockets, and that nothing is open twice, or by nobody."""
+        held = [fd for one in life.listeners.held.values() for fd in one.values()]
+        if {*held, *life.listeners.spare.values()} != self._machine.sockets:
+            raise Broken("sockets", f"{self._machine.sockets} are open, and {held} are held")
+        for key, place in places.items():
+            if isinstance(place.instance.state, Starting | Running) and not self._rules.reloads.may_differ(key[0]):
+                known = self._known.get(key[0], {})
+                for one, fd in known.items():
+                    if life.listeners.held.get(key[0], {}).get(one) != fd:
+                        raise Broken("sockets", f"{key} runs, and its socket {one} is not held any more")
