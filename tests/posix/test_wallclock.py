@@ -112,6 +112,18 @@ def test_a_clock_that_was_set_is_told_and_the_alarm_armed_again(loop):
     clock.close()
 
 
+def test_without_an_alarm_a_clock_that_was_set_back_is_found_out_at_the_next_moment(loop):
+    """Else whoever waits for that moment would wait for as long as the clock was set back."""
+    clock = WallClock(loop, lambda: None)
+    heard, called = [], []
+    clock.on_set(lambda: heard.append("set"))
+    clock.call_at(clock.now() + 0.05, lambda: called.append("early"))
+    clock.now = lambda: time.time() - 1000
+    turn_until(loop, lambda: heard)
+    assert (heard, called) == (["set"], [])
+    clock.close()
+
+
 def test_zones_are_asked_of_the_system(clock):
     """Its own without a name, UTC without any database, others by name."""
     moment = 1_800_000_000.0

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 CLOCK_REALTIME = 0
 TFD_TIMER_ABSTIME = 1
 TFD_TIMER_CANCEL_ON_SET = 2
+SLEWED = 1.0  # seconds; a clock that is set right little by little is not far from the other one
 LONGEST = 1 << 34  # seconds; later moments are as good as never
 
 
@@ -165,7 +166,15 @@ class WallClock:
             return
         if self._stand_in is not None:
             self._stand_in.cancel()
-        self._stand_in = self._loop.call_at(self._loop.now() + max(0.0, when - time()), self._make_calls)
+        self._stand_in = self._loop.call_at(self._loop.now() + max(0.0, when - self.now()), self._ring)
+
+    def _ring(self) -> None:
+        """Make the calls that are due; where none is, the clock was set back, which nothing else has told."""
+        if self._armed is not None and self.now() < self._armed - SLEWED:
+            self._armed = None
+            self._was_set()
+        else:
+            self._make_calls()
 
     def _wake(self) -> None:
         if self._alarm is not None and not self._alarm.read():
@@ -180,7 +189,7 @@ class WallClock:
 
     def _make_calls(self) -> None:
         """Make the calls that are due, and wait for the next."""
-        now, last, self._armed = time(), self._serial, None
+        now, last, self._armed = self.now(), self._serial, None
         while self._heap and self._heap[0][0] <= now and self._heap[0][1] <= last:
             call = heappop(self._heap)[2].call
             if call is not None:
