@@ -11,6 +11,7 @@ import time
 
 sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", part) for part in ("src", "")]
 
+from tests.simulation import world
 from tests.simulation.history import STEPS, plan_of, run, shrink, told
 
 PIECE = 100  # seeds between two words about how it goes
@@ -76,7 +77,8 @@ def results(pieces, jobs):
     if jobs == 1:
         yield from map(piece, pieces)
         return
-    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+    folder = world.new_folder()  # the pool's processes are ended, and would leave theirs
+    with folder, multiprocessing.get_context("fork").Pool(jobs, world.keep_in, (folder.name,)) as pool:
         yield from pool.imap(piece, pieces)
 
 

@@ -32,6 +32,7 @@ from ncolony.core.states import (
     Waiting,
 )
 from ncolony.posix.moments import Moments
+from ncolony.posix.wallclock import SLEWED
 from ncolony.runtime.schedules import NEW, Schedules
 from tests.simulation.machine import COLONY, Broken
 
@@ -63,6 +64,9 @@ class WallTimer:
     def __call__(self) -> None:
         """Make it, if its moment has come; else wait on: the clock was set back."""
         if self not in self.clock.timers or self.clock.life.machine.life is not self.clock.life:
+            return
+        if self.clock.now() < self.when - SLEWED and not self.clock.life.machine.knows_of_sets:
+            self.clock.was_set()
             return
         if self.clock.now() < self.when:
             self.clock.arm(self)

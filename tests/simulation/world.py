@@ -438,13 +438,29 @@ class World:
         self.rules.check_bytes()
 
 
-@cache
-def _folder() -> str:
-    """Return where the disk is: in memory, where that can be."""
+def new_folder(parent: str | None = None) -> tempfile.TemporaryDirectory:
+    """Make where the disk is: in memory, where that can be, and nothing else is wanted."""
     memory = Path("/dev/shm")
-    made = tempfile.TemporaryDirectory(prefix="simulation", dir=memory if memory.is_dir() else None)
+    return tempfile.TemporaryDirectory(prefix="simulation", dir=parent or (memory if memory.is_dir() else None))
+
+
+@cache
+def _made(parent: str | None) -> str:
+    made = new_folder(parent)
     atexit.register(made.cleanup)
     return made.name
+
+
+def keep_in(parent: str) -> None:
+    """Have the disk of this process in a folder that somebody else removes."""
+    FOLDERS.append(parent)
+
+
+def _folder() -> str:
+    return _made(FOLDERS[-1] if FOLDERS else None)
+
+
+FOLDERS: list[str] = []
 
 
 def as_text(value: dict) -> str:
