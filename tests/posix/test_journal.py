@@ -60,6 +60,15 @@ def test_a_line_of_brackets_in_brackets_is_passed_over(tmp_path):
     assert [line for piece in backwards(path, "web", 10) for line in piece] == [sound]
 
 
+def test_a_line_whose_program_is_no_name_is_passed_over(tmp_path):
+    """As any other that makes no sense; found by the fuzzer, as a TypeError in who reads all of it."""
+    odd = b'{"t":1,"k":"wait","p":{"":{}},"n":1,"r":1}'
+    sound = b'{"t":1,"p":"web","k":"start"}'
+    (tmp_path / "journal").write_bytes(odd + b"\n" + sound + b"\n")
+    path = str(tmp_path / "journal")
+    assert [entry["k"] for entry in read(path)] == ["start"]
+
+
 def test_entries_are_in_the_file_when_the_loop_has_turned(desk):
     """All of a turn in one go; and there is nothing to wake up for afterwards."""
     for run in (1, 2, 3):

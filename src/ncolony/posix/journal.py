@@ -188,6 +188,6 @@ def _entry(line: bytes, name: str | None) -> Entry | None:
         entry = read_json(line.decode())
     except (ValueError, RecursionError):
         return None
-    if isinstance(entry, dict) and isinstance(entry.get("k"), str) and name in {None, entry.get("p")}:
-        return entry
-    return None
+    if not isinstance(entry, dict) or not isinstance(entry.get("k"), str) or not isinstance(entry.get("p", ""), str):
+        return None
+    return entry if name is None or name == entry.get("p") else None
