@@ -2,6 +2,8 @@
 """Standard error of the supervisor: whoever reads it, or does not, never makes it wait."""
 
 import os
+import socket
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,11 @@ def pipe():
     yield read, write
     os.close(read)
     os.close(write)
+
+
+def descriptors():
+    """Return the descriptors that are open."""
+    return {one.name for one in Path("/proc/self/fd").iterdir()}
 
 
 def read_all(fd):
@@ -46,6 +53,7 @@ def test_lines_are_labelled(pipe):
     console.write("web", "stdout", [b"one", b"two\x1b"])
     console.say("it runs")
     assert read_all(pipe[0]) == b"web | one\nweb | two\\x1b\nncolony: it runs\n"
+    console.close()
 
 
 def test_reader_that_does_not_read_is_not_waited_for(pipe):
@@ -56,6 +64,41 @@ def test_reader_that_does_not_read_is_not_waited_for(pipe):
         console.write("web", "stdout", [b"%06d " % number + b"x" * 40])
     assert console._size <= MAX_BACKLOG
     assert loop.watched == [pipe[1]]
+    console.close()
+    assert loop.watched == []
+
+
+def test_others_may_wait_for_the_pipe_still(pipe):
+    """Ours is opened anew: the descriptor itself may be shared with whoever has started us."""
+    console = Console(VirtualLoop(), pipe[1])
+    console.write("web", "stdout", [b"x" * 60_000])
+    assert os.get_blocking(pipe[1])
+    before = descriptors()
+    console.close()
+    assert len(before - descriptors()) == 1
+    console.say("it has ended")
+    assert read_all(pipe[0]) == b"web | " + b"x" * 60_000 + b"\nncolony: it has ended\n"
+
+
+@pytest.fixture
+def stream():
+    """A socket that is read when a test says so."""
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    yield theirs.fileno(), ours.fileno()
+    ours.close()
+    theirs.close()
+
+
+def test_what_is_no_pipe_is_never_waited_for_either(stream):
+    """A socket, as systemd's journal has it: it is asked first, and what does not fit is kept."""
+    loop = VirtualLoop()
+    console = Console(loop, stream[1])
+    for _ in range(100_000):
+        console.say("x" * 40)
+    assert loop.watched == [stream[1]]
+    assert read_all(stream[0]).startswith(b"ncolony: " + b"x" * 40 + b"\n")
+    loop.settle(100_000)
     console.close()
     assert loop.watched == []
 
@@ -83,6 +126,7 @@ def test_dropped_lines_are_counted_and_the_rest_is_whole(pipe):
     # One line was cut where the pipe was full, and its rest dropped: it ends there, and counts as dropped.
     assert len(others) <= 1
     assert not any("ncolony" in line for line in others)
+    console.close()
 
 
 def test_reader_that_reads_again_is_served_by_the_loop(pipe):
@@ -98,6 +142,7 @@ def test_reader_that_reads_again_is_served_by_the_loop(pipe):
         loop.turn(1.0)
     got += read_all(pipe[0])
     assert got == b"ncolony: " + b"\nncolony: ".join([b"x" * 100] * 3000) + b"\n"
+    console.close()
     loop.close()
 
 
@@ -126,6 +171,7 @@ def test_reader_that_leaves_with_the_pipe_full_costs_nothing():
     os.close(read)
     loop.settle()
     assert loop.watched == []
+    console.close()
     os.close(write)
 
 
@@ -164,4 +210,6 @@ def test_lines_that_are_labelled_together_look_as_those_one_by_one(odd):
     lines = [b"plain", odd, b"plain, too"]
     one_by_one = "".join(f"web | {readable(line)}\n" for line in lines)
     assert labelled("web | ", lines) == one_by_one
+    assert labelled("caf\xe9 | ", lines) == one_by_one.replace("web", "caf\xe9")
     assert labelled("web | ", lines[:1]) == "web | plain\n"
+    assert labelled("caf\xe9 | ", lines[::2]) == "caf\xe9 | plain\ncaf\xe9 | plain, too\n"

@@ -33,8 +33,12 @@ def labelled(head: str, lines: Sequence[bytes]) -> str:
     together = b"\n".join(lines)
     if together.translate(None, _PLAIN):
         return "".join(f"{head}{readable(line)}\n" for line in lines)
-    text = together.decode("ascii")  # most output is like this, and takes a quarter of the time all at once
-    return f"{head}{text.replace(_END, _END + head)}\n"
+    separator = _END + head  # most output is like this, and takes a quarter of the time all at once
+    if head.isascii():
+        text = separator.encode("ascii").join(lines).decode("ascii")
+    else:
+        text = together.decode("ascii").replace(_END, separator)
+    return f"{head}{text}\n"
 
 
 class Console:
@@ -45,9 +49,9 @@ class Console:
         self._loop = loop
         self._fd = fd
         self._name = "standard output" if fd == 1 else "standard error"
-        self._poll = select.poll()
-        self._poll.register(fd, select.POLLOUT)
-        self._never_waits = stat.S_ISREG(os.fstat(fd).st_mode)
+        mode = os.fstat(fd).st_mode
+        self._own = _that_never_waits(fd) if stat.S_ISFIFO(mode) else -1
+        self._poll = None if stat.S_ISREG(mode) or self._own >= 0 else _poll_of(fd)
         self._backlog: deque[memoryview] = deque()
         self._size = 0
         self._dropped = 0
@@ -80,6 +84,9 @@ class Console:
             self._loop.unwatch(self._fd)
             self._waiting = False
         self._write_some()
+        if self._own >= 0:
+            os.close(self._own)
+            self._own, self._poll = -1, _poll_of(self._fd)  # for what may still be said
 
     def _flush(self) -> None:
         self._write_some()
@@ -92,7 +99,7 @@ class Console:
 
     def _write_some(self) -> None:
         while self._backlog:
-            if not self._never_waits and not self._poll.poll(0):
+            if self._poll is not None and not self._poll.poll(0):
                 return
             if self._dropped:
                 cut = "\n" if self._mid_line else ""  # the rest of that line is among them
@@ -103,7 +110,10 @@ class Console:
             data = self._backlog.popleft()
             self._size -= len(data)
             try:
-                written = os.write(self._fd, data if self._never_waits else data[:ATOMIC])
+                if self._poll is not None:
+                    written = os.write(self._fd, data[:ATOMIC])
+                else:
+                    written = os.write(self._fd if self._own < 0 else self._own, data)
             except (BlockingIOError, InterruptedError):
                 written = 0
             except OSError:  # the reader is gone, or the disk is full: nobody can be told
@@ -115,3 +125,20 @@ class Console:
                 self._size += len(data) - written
                 if written == 0:
                     return
+
+
+def _that_never_waits(fd: int) -> int:
+    """Open a pipe anew, for writes of any size that never wait; -1 where that is not allowed, or nobody reads it.
+
+    What others have open of it stays as it is: they may want to wait.
+    """
+    try:
+        return os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return -1
+
+
+def _poll_of(fd: int) -> select.poll:
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    return poll

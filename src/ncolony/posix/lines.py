@@ -19,7 +19,8 @@ class Lines:
         """Return the lines that ``data`` completes, without their line ends."""
         lines = (self.rest + data).split(b"\n")
         rest = lines.pop()
-        if len(data) + len(self.rest) > MAX_LINE:
+        first = lines[0] if lines else rest  # all others are in `data`
+        if len(data) > MAX_LINE or len(first) > MAX_LINE:
             lines = [piece for line in lines for piece in _pieces(line)]
             *full, rest = _pieces(rest)
             lines += full
