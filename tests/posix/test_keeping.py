@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -114,6 +116,26 @@ def test_a_name_is_kept_once_and_not_after_it_was_dropped(home, pipe):
     [fd] = kept["a:1"].fds.values()
     assert os.path.sameopenfile(fd, write)
     os.close(fd)
+
+
+def test_a_keeper_that_was_taken_over_is_gone_when_it_is_said_to_be(home, pipe):
+    """Nobody can wait for it: that its connection ends is all there is, so nothing may come after that."""
+    home.keeping.keep(PIPES, "a:1", {"stdout": copy(pipe[0])})
+    home.keeping.close()
+    home.keeping = home.next()
+    for fd in home.keeping.recall()[PIPES]["a:1"].fds.values():
+        os.close(fd)
+    words = Path(f"/proc/{home.keeper()}/cmdline")
+    assert b"ncolony.posix.keeper" in words.read_bytes()
+
+    def look():
+        with suppress(FileNotFoundError, ProcessLookupError):  # it was reaped
+            home.ends.append(words.read_bytes())  # nothing: it has no memory any more
+
+    home.keeping.end(look)
+    home.turn_until(lambda: home.keeping._link is None)
+    assert set(home.ends) <= {b""}
+    home.ends.append(True)
 
 
 def test_what_is_dropped_in_one_turn_is_dropped_together_and_what_is_kept_after_it_stays(home, pipe):
