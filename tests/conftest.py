@@ -4,6 +4,7 @@
 import fcntl
 import gc
 import os
+import signal
 import time
 
 import pytest
@@ -12,6 +13,11 @@ from ncolony.core.record import replace
 from ncolony.core.states import Ended
 
 PATIENCE = 2.0  # seconds
+
+# Under nohup, or in the background of a shell, these are ignored, and so they would be by what the tests start.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def descriptors():
