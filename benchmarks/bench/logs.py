@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.procfs import activity
+from bench.supervisor import adopt_orphans, end_orphans
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 LINE = 100
@@ -91,7 +92,7 @@ def started(
     finally:
         process.send_signal(ending)
         try:
-            process.wait(20)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -209,6 +210,7 @@ def measure(name: str, options: argparse.Namespace, carriers: Mapping[str, Calla
                 taken, cpu = time.monotonic() - began, activity(pids).cpu_s - before
         finally:
             os.close(gate)
+            end_orphans()  # who did not end in time is killed, and leaves its programs
         arrived = place / ARRIVED
         size = int(arrived.read_text()) * LINE if arrived.exists() else job.size * job.programs
         return Figures(size / taken / 1e6, cpu / (size / 1e9))
@@ -251,6 +253,7 @@ def main() -> int:
     parser.add_argument("--directory", default=None, help="where the files go; on the file system that counts")
     parser.add_argument("--timeout", type=float, default=300.0, help="seconds for one run")
     options = parser.parse_args()
+    adopt_orphans()
     names = [name for name in CONTESTANTS if name != "supervisord" or options.supervisord]
     runs: dict[str, list[Figures]] = {name: [] for name in names}
     for number in range(options.repeat):
