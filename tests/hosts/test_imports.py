@@ -19,7 +19,8 @@ ALLOWED = {
 }  # fmt: skip
 """The upper ones are written in Python, and all but the first are there in any interpreter that has its site."""
 LATE = {
-    "ncolony.posix.watch",  # behind the first programs
+    "ncolony.hosts.guard", "ncolony.posix.watch",  # behind the first programs
+    "ncolony.posix.renewing",
     "ncolony.core.sockets", "ncolony.posix.binding", "ncolony.posix.listeners", "ncolony.posix.pidfiles",
     "ncolony.posix.recovery", "ncolony.posix.rotatable", "ncolony.core.logkeys", "ncolony.core.probekeys",
     "ncolony.core.schema", "ncolony.control.server", "ncolony.runtime.vital", "ncolony.runtime.schedules",

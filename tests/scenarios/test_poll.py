@@ -4,11 +4,13 @@ The blind file system is made by a user namespace in which no inotify instance m
 namespace's own, so no neighbour is disturbed.
 """
 
+import shutil
 import subprocess
 
 import pytest
 
-from tests.scenarios.colony import SLEEP, on_both, on_native
+from ncolony.control.client import Client
+from tests.scenarios.colony import SLEEP, on_both, on_native, until
 
 BLIND = (
     "unshare", "--user", "--map-root-user", "--",
@@ -71,3 +73,19 @@ def test_a_directory_that_goes_away_leaves_everything_as_it_is(colony):
     assert colony.pids("web") == [after]
     colony.remove("web")
     colony.dies("web")
+
+
+@on_native
+def test_a_state_directory_that_is_deleted_is_made_anew_at_the_next_look(colony):
+    """Once it is seen to be gone, and said once."""
+    state = colony.messages / ".ncolony"
+    colony.conf("web", {"args": SLEEP})
+    colony.start("--frequency", "0.1", prefix=BLIND)
+    colony.wait_for("web runs, pid")
+    until((state / "control").exists, "the control socket")
+    shutil.rmtree(state)
+    colony.wait_for("was deleted: it was made anew")
+    colony.fence()
+    with Client(str(state)) as client:
+        assert client.ask("status", names=["web"])["instances"][0]["state"] == "running"
+    assert colony.count("was deleted") == 1

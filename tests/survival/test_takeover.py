@@ -465,24 +465,6 @@ def test_a_state_directory_that_is_deleted_disturbs_nothing(mortal):
 
 
 @on_native
-def test_a_deleted_state_directory_lets_no_second_in_and_a_successor_find_all(mortal):
-    """Bug 7, bug 9: who held the deleted lock is named; after its death its programs are found by their marks."""
-    mortal.conf("web", {"args": SLEEP})
-    mortal.start()
-    pid = mortal.one("web")
-    subprocess.run(["rm", "-r", str(mortal.messages / ".ncolony")], check=True)
-    second = subprocess.run(
-        [PYTHON, "-m", "ncolony", "run", *mortal.directories()], cwd=mortal.folder, env=mortal.environment(),
-        capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
-    assert second.returncode == 2
-    assert f"another supervisor has it, pid {mortal.pid}, whose " in second.stderr
-    mortal.kill()
-    mortal.again()
-    mortal.wait_for(rf"web runs on, pid {pid}$")
-
-
-@on_native
 def test_the_mark_and_the_records_agree(mortal):
     """People read these files at three in the morning."""
     mortal.conf("web", {"args": SLEEP})

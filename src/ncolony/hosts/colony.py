@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from ncolony.core.events import Event
     from ncolony.core.program import Defaults
+    from ncolony.hosts.guard import Guard
     from ncolony.hosts.settings import Settings
     from ncolony.loop import Loop
     from ncolony.ports import LogSink, Observer
@@ -93,6 +94,7 @@ class Colony:
         self._stop_budget = settings.stop_budget
         self._asked: list[Callable[[str], None]] = []
         """Who waits to hear about an upgrade."""
+        self._guard: Guard | None = None
         self._question: int | None = None
         """The process that is asked whether it can take over."""
         exits = PidfdExits(loop) if has_pidfds() else SigchldExits(loop)
@@ -149,9 +151,11 @@ class Colony:
             story=self._control.story,
             outputs=self._channels,
             about=lambda name, number: self._companions.about(name, number),  # noqa: PLW0108 - made below
+            on_renewal=self._memory.renewals.append,
         )
         self._companions = Companions(world)
         self._supervisor.observe(self._companions)
+        self._memory.renewals += [each.renew for each in (self._control, self._keeping) if each is not None]
         self._control.serve(self, self._supervisor, self._channels, self._companions)
         places = Places(settings.config, settings.messages, settings.frequency, settings.defaults())
         self._door = Door(loop, self._supervisor, places, say, self._settle, self.upgrade)
@@ -175,6 +179,11 @@ class Colony:
         if self._sockets.made is not None:
             self._sockets.made.settle()
         self._supervisor.described_all()
+        if self._memory.state is not None:
+            from ncolony.hosts.guard import Guard
+
+            state = self._memory.state
+            self._guard = Guard(self._loop, state, self._memory.renew, self._say, self._settings.frequency)
 
     def _end(self, code: int, why: str) -> None:
         """End the colony because a critical program has; a reaper is not to start it again."""
@@ -214,7 +223,7 @@ class Colony:
             else:
                 self._keeping.end(closed)
 
-        self._door.close()
+        self._close_doors()
         release(self._supervisor, self._channels.log_left)
         if self._question is not None:
             os.kill(self._question, SIGKILL)
@@ -249,8 +258,8 @@ class Colony:
         self._asked.append(answer)
         if len(self._asked) > 1:
             return
-        if self._supervisor.closing:
-            self._cannot("the colony is being shut down")
+        if why := self._obstacle():
+            self._cannot(why)
         elif self._hosting.leave is not None:
             self._answer("")
             self._loop.call_at(self._loop.now(), self._hosting.leave)
@@ -263,6 +272,13 @@ class Colony:
             except OSError as error:
                 self._cannot(f"{sys.executable!r} cannot be executed: {error.strerror}")
 
+    def _obstacle(self) -> str:
+        """Say what stands against an upgrade at this moment, or nothing."""
+        if self._supervisor.closing:
+            return "the colony is being shut down"
+        why = "" if self._guard is None else self._guard.why_not()
+        return f"{self._memory.state!r} cannot be used: {why}" if why else ""
+
     def _answer(self, why_not: str) -> None:
         asked, self._asked = self._asked, []
         for answer in asked:
@@ -274,8 +290,8 @@ class Colony:
 
     def _upgrade_if(self, *, can: bool) -> None:
         self._question = None
-        if self._supervisor.closing:
-            self._cannot("the colony is being shut down")
+        if why := self._obstacle():
+            self._cannot(why)
             return
         if not can or self._memory.lock is None:
             self._cannot("the version that is installed now cannot take over; this one goes on")
@@ -321,7 +337,7 @@ class Colony:
     def leave(self) -> None:
         """Let go of the colony and leave every program running, for a successor."""
         self._spawner.finish()
-        self._door.close()
+        self._close_doors()
         self._control.close()
         self._companions.close()
         self._child_signal.close()
@@ -332,6 +348,13 @@ class Colony:
         if self._keeping is not None:
             self._keeping.close()
         self._memory.close()
+
+    def _close_doors(self) -> None:
+        """Hear of no change any more."""
+        self._door.close()
+        if self._guard is not None:
+            self._guard.close()
+            self._guard = None
 
     def hurry(self) -> None:
         """While stopping: kill what has not stopped yet."""

@@ -50,6 +50,8 @@ class World:
     """What companions say of a slot."""
     handed_over: str = ""
     """What an earlier version of this process has left open for reports; see posix/reporting.py."""
+    on_renewal: Callable[[Callable[[], None]], None] = lambda _: None
+    """Has something called when the state directory was deleted, and is there again."""
 
 
 @record
@@ -92,6 +94,7 @@ def _schedules(world: World) -> Companion:
     from ncolony.runtime.schedules import Schedules
 
     moments = Moments(None if world.state is None else f"{world.state}/{NAME}", world.say)
+    world.on_renewal(moments.renew)
     clock = WallClock(world.loop)
     return Schedules(world.loop, world.supervisor, world.say, clock, moments, world.colony)
 

@@ -109,14 +109,16 @@ class Control:
         self._timer = None
         if self._state is None:
             return
-        from ncolony.posix.doorway import Doorway
-
         try:
-            self._doorway = Doorway(self._state, NAME, self._handed_over)
+            self._open(self._state)
         except OSError as error:
             path = f"{self._state}/{NAME}"
             self._say(f"cannot listen on {path!r}: {error.strerror}; programs run, and nobody can ask about them")
-            return
+
+    def _open(self, state: str) -> None:
+        from ncolony.posix.doorway import Doorway
+
+        self._doorway = Doorway(state, NAME, self._handed_over)
         self._admit()
         self._loop.watch(self._doorway.fd, self._knocked)
 
@@ -128,6 +130,23 @@ class Control:
             if isinstance(readers, str) and self._readers is None:
                 self._say(f"cannot let members of {readers!r} ask: there is no such group; see `readers`")
             self._admit()
+
+    def renew(self) -> None:
+        """Listen again, if the socket was deleted; who is connected stays so. Raises OSError."""
+        if self._doorway is None:
+            if self._state is not None and self._timer is None:  # else it is about to be opened for the first time
+                self._open(self._state)
+            return
+        if os.path.lexists(self._doorway.path):
+            return
+        if self._timer is None:
+            self._loop.unwatch(self._doorway.fd)
+        try:
+            self._doorway.renew()
+        finally:
+            if self._timer is None:
+                self._loop.watch(self._doorway.fd, self._knocked)
+        self._admit()
 
     def close(self) -> None:
         """Answer who waits for the end, hang up on everybody, and listen no more."""

@@ -48,6 +48,8 @@ class Memory:
         """The file for lines that are not finished when a supervisor hands over, or None where nothing is kept."""
         self.journal: Journal | None = None
         """What became of every run; None where nothing is kept."""
+        self.renewals: list[Callable[[], None]] = []
+        """Each puts back what somebody else keeps in the state directory, if that was deleted. May raise OSError."""
         self.observers: list[Observer] = [keeper for keeper in keepers if isinstance(keeper, Records)]
 
     def begin_journal(self, loop: Loop, supervisor: Supervisor, say: Say) -> None:
@@ -60,6 +62,28 @@ class Memory:
             say(f"cannot keep a journal in {self.state!r}: {error.strerror}; programs go on, and `why` knows little")
             return
         supervisor.observe(self.journal)
+        self.renewals.append(self.journal.renew)
+
+    def renew(self) -> None:
+        """Make anew what was deleted of the state directory. Raises OSError, NColonyError and :class:`Unusable`.
+
+        Without its lock nothing in it is ours; with it, as much as can be is made anew before an error is raised.
+        """
+        failed: OSError | None = None
+        others = []
+        for keeper in self._keepers:
+            if isinstance(keeper, State):
+                keeper.renew()
+                others.append(keeper.renew_name)
+            else:
+                others.append(keeper.renew)
+        for renew in (*others, *self.renewals):
+            try:
+                renew()
+            except OSError as error:
+                failed = failed or error
+        if failed is not None:
+            raise failed
 
     def close(self) -> None:
         """Let go of the files; they stay."""

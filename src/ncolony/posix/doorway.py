@@ -39,7 +39,7 @@ class Doorway:
         ``handed_over``: what that version has said of it.
         """
         self.path = f"{folder}/{name}"
-        self._folder = folder
+        self._folder, self._name = folder, name
         self._socket = _taken_over(handed_over) or _bound(folder, name)
         self.fd = self._socket.fileno()
 
@@ -68,6 +68,12 @@ class Doorway:
         except OSError:
             os.close(fd)
             raise
+
+    def renew(self) -> None:
+        """Have a socket at its path again, under the same descriptor. Who is connected stays so. Raises OSError."""
+        new = _bound(self._folder, self._name)
+        os.dup2(new.fileno(), self.fd, inheritable=False)
+        new.close()
 
     def close(self) -> None:
         """Stop listening, and remove the file."""

@@ -93,6 +93,12 @@ class Journal:
         if self._size >= self._limit:
             self._rotate()
 
+    def renew(self) -> None:
+        """Put the file back if it was deleted. Raises OSError."""
+        from ncolony.posix.renewing import put_back
+
+        put_back(self._fd, self._path)
+
     def close(self) -> None:
         """Write what is held, and close the file; it stays."""
         self.flush()

@@ -142,6 +142,18 @@ class Keeping:
         self._drop_all()
         self._let_go()
 
+    def renew(self) -> None:
+        """Have another keeper if the door of this one was deleted: no successor would find it."""
+        if self._link is None or os.path.lexists(f"{self._folder}/{DOOR}"):
+            return
+        link, child = self._link, self._child
+        self._link = self._child = None
+        self._renew()  # before the other one ends, so that there is no moment without
+        link.send((END,))
+        link.close()
+        if child is not None:
+            os.kill(child, signal.SIGKILL)  # it may not have heard it
+
     def _drop_all(self) -> None:
         dropped, self._dropped = self._dropped, []
         if dropped and self._link is not None:
@@ -174,7 +186,8 @@ class Keeping:
 
     def _watch(self, pid: int) -> None:
         def gone(_: Death) -> None:
-            self._child = None
+            if self._child == pid:
+                self._child = None
             self._look()
 
         try:

@@ -81,6 +81,13 @@ class Moments:
         """Return the programs of which something is kept."""
         return {name for name, _ in self._moments}
 
+    def renew(self) -> None:
+        """Put the file back if it was deleted. Raises OSError."""
+        from ncolony.posix.renewing import put_back
+
+        if self._fd >= 0 and self._path is not None:
+            put_back(self._fd, self._path)
+
     def close(self) -> None:
         """Close the file; it stays."""
         if self._fd >= 0:

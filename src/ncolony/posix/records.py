@@ -115,6 +115,12 @@ class Records:
         if self._missing:
             self._found(key)
 
+    def renew(self) -> None:
+        """Put the file back if it was deleted. Raises OSError."""
+        from ncolony.posix.renewing import put_back
+
+        put_back(self._fd, self._path)
+
     def close(self) -> None:
         """Close the file; it stays for a successor."""
         os.close(self._fd)

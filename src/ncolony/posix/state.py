@@ -61,6 +61,25 @@ class State:
         """Return the descriptor that holds the lock."""
         return self._lock
 
+    def renew(self) -> None:
+        """Make the directory and its lock anew, if they were deleted; :meth:`renew_name` comes after it.
+
+        Raises :class:`Unusable`, :class:`Taken`, :class:`ConfigError` and OSError.
+        """
+        from ncolony.posix.renewing import is_lost
+
+        _make(self.path)
+        path = f"{self.path}/{LOCK}"
+        if is_lost(self._lock, path):
+            fd = _lock(path)
+            os.dup2(fd, self._lock, inheritable=False)
+            os.close(fd)
+
+    def renew_name(self) -> None:
+        """Put back the name of the colony, if it was deleted. Raises OSError."""
+        if not os.path.exists(f"{self.path}/{COLONY}"):
+            _write(f"{self.path}/{COLONY}", self.colony)
+
     def close(self) -> None:
         """Let go of the directory."""
         os.close(self._lock)
@@ -169,10 +188,14 @@ def _colony(path: str, records: str, lost: str | None) -> str:
     except OSError:
         noted = lost
     made = noted if isinstance(noted, str) and _is_name(noted) else os.urandom(NAME_LENGTH // 2).hex()
-    with open(f"{path}.new", "w", encoding="utf-8") as file:
-        file.write(made + "\n")
-    os.replace(f"{path}.new", path)
+    _write(path, made)
     return made
+
+
+def _write(path: str, colony: str) -> None:
+    with open(f"{path}.new", "w", encoding="utf-8") as file:
+        file.write(colony + "\n")
+    os.replace(f"{path}.new", path)
 
 
 def _is_name(text: str) -> bool:

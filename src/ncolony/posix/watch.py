@@ -48,8 +48,8 @@ class DirectoryWatch:
         self._calls: dict[int, Callable[[frozenset[str] | None], None]] = {}
         loop.watch(self._fd, self._read)
 
-    def add(self, path: str, call: Callable[[frozenset[str] | None], None]) -> None:
-        """Call with the names that changed in the directory ``path``.
+    def add(self, path: str, call: Callable[[frozenset[str] | None], None], changes: int = INTERESTING) -> None:
+        """Call with the names that changed in the directory ``path``; ``changes``: those of interest.
 
         None instead of names: anything may have changed, and the directory may no longer be the one that is watched
         (it was moved or deleted, or the queue overflowed). Raises :class:`CannotWatch`.
@@ -57,7 +57,7 @@ class DirectoryWatch:
         blind = blind_file_system(path)
         if blind:
             raise CannotWatch(f"changes on {blind} file systems are not always told")
-        flags = INTERESTING | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR
+        flags = changes | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR
         try:
             number = self._add(self._fd, os.fsencode(path), flags)
         except OSError as error:
