@@ -114,7 +114,7 @@ class Keeper:
         if not words:
             self._leave()
         elif words[0] == END:
-            os._exit(0)  # at once: that the connection ends tells the supervisor that all of it has
+            sys.exit()
         elif words[0] in (KEEP, DROP):
             _, *keys = words if words[0] == DROP else words[:2]
             for key in keys:
@@ -178,4 +178,8 @@ def main() -> None:
             file.write(NAME)
     except OSError:
         pass  # then it has the name of the interpreter
-    Keeper(socket.socket(fileno=0)).run()
+    keeper = Keeper(socket.socket(fileno=0))
+    try:
+        keeper.run()
+    except SystemExit:
+        os._exit(0)  # at once: that the connection ends tells the supervisor that all of it has
