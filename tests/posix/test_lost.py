@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +17,6 @@ from ncolony.posix.lost import holders, interpreters, owner_of_deleted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 HOLD = """import fcntl, os, sys
 fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
@@ -65,6 +67,35 @@ def test_any_other_is_found_in_the_list_of_locks(tmp_path: Path, other: int) -> 
     assert other not in interpreters()
     assert other in holders()
     assert owner_of_deleted(str(tmp_path / "lock"), holders()) == other
+
+
+WAIT = """import fcntl, os, sys
+fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+print(flush=True)
+fcntl.flock(fd, fcntl.LOCK_EX)
+"""
+
+
+def test_who_waits_for_a_lock_hides_nobody(tmp_path: Path, other: int) -> None:
+    """The kernel lists him too, in a line of another form; it made the whole list be taken for unreadable."""
+    file = tmp_path / "theirs"
+    with file.open("wb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        words = [sys.executable, "-I", "-S", "-c", WAIT, str(file)]
+        with subprocess.Popen(words, stdout=subprocess.PIPE) as waiting:
+            try:
+                assert waiting.stdout is not None
+                waiting.stdout.readline()
+                arrow = f" -> FLOCK  ADVISORY  WRITE {waiting.pid} "
+                end = time.monotonic() + 20
+                while arrow not in Path("/proc/locks").read_text(encoding="ascii") and time.monotonic() < end:
+                    time.sleep(0.01)
+                assert arrow in Path("/proc/locks").read_text(encoding="ascii")
+                found = holders()
+                assert {other, os.getpid()} <= found
+                assert waiting.pid not in found
+            finally:
+                waiting.kill()
 
 
 def test_who_cannot_be_looked_at_has_nothing_open(tmp_path: Path) -> None:

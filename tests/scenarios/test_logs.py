@@ -284,6 +284,7 @@ def test_a_full_disk_holds_up_its_own_program_at_most(colony, policy):
         colony.wait_for(rf"cannot write to '.*disk/log': No space left on device; {then}$")
         if policy == "drop":
             colony.wait_for(r"web \| all written$")
+        until((colony.folder / "other").exists, "the other one's file")
         before = len((colony.folder / "other").read_bytes())
         until(lambda: len((colony.folder / "other").read_bytes()) > before + 200, "the other one's lines")
         (disk / "filler").unlink()

@@ -38,10 +38,11 @@ def interpreters() -> Iterator[int]:
 def holders() -> set[int]:
     """Return the processes that hold a lock as supervisors do. The kernel waits 10 to 20 ms before it tells."""
     try:
-        lines = _all_of("/proc/locks").splitlines()
-        return {int(line.split()[4]) for line in lines if b" FLOCK " in line and b" WRITE " in line}
-    except (OSError, ValueError, IndexError):
+        lines = [line.split() for line in _all_of("/proc/locks").splitlines()]
+    except OSError:
         return set()
+    # Of who waits for a lock there is a line as well, with an arrow behind its number.
+    return {int(line[4]) for line in lines if line[1:2] == [b"FLOCK"] and line[3:4] == [b"WRITE"] and line[4].isdigit()}
 
 
 def orphaned(config: str) -> str | None:
