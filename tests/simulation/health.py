@@ -76,6 +76,7 @@ class SimProber:
         self._life = life
 
     def prepare(self, probe, program, number: int, run: int) -> SimTrial:
+        self._life.rules.health.prepared((program.name, number), run)
         return SimTrial(self._life, probe, (program.name, number), run)
 
     def chance(self) -> float:
@@ -88,7 +89,8 @@ class SimTrial:
     def __init__(self, life, probe, key, run: int) -> None:
         self._life, self.probe, self.key, self.run = life, probe, key, run
         self._done = None
-        self.begun = 0.0
+        self.begun, self.timeout = 0.0, inf
+        """``timeout``: how long an answer may take that tells of health; that of who is not ready yet does not."""
 
     def begin(self, done) -> None:
         self._life.port()
@@ -97,6 +99,8 @@ class SimTrial:
         machine = self._life.machine
         self.begun, self._done = machine.now, done
         place = self._life.rules.health.begun(self)
+        if isinstance(place.instance.state, Running) and place.program.health is not None:
+            self.timeout = place.program.health.timeout
         good, after = True, 0.0
         process = machine.table.get(place.instance.state.pid)
         if process is not None and process.fate is not None and not machine.friendly:
@@ -177,6 +181,10 @@ class HealthRules:
 
     # Checks -----------------------------------------------------------------------------------------------------------
 
+    def prepared(self, key, run: int) -> None:
+        """Another check is to be made from now on: failures of the one before may count, and may not."""
+        self._of(key, run).surely_bad = 0
+
     def begun(self, trial):
         """See that a check may be made; return the place it is of."""
         place = self._rules.life.supervisor._slots.places.get(trial.key)
@@ -210,9 +218,8 @@ class HealthRules:
         one = self._of(trial.key, trial.run)
         one.trial = None
         place = self._rules.life.supervisor._slots.places.get(trial.key)
-        rule = place.program.health if place is not None else None
-        late = rule is not None and self._machine.now - trial.begun >= rule.timeout - 1e-9
-        if late and isinstance(place.instance.state, Running):
+        late = self._machine.now - trial.begun >= trial.timeout - 1e-9
+        if late and place is not None and isinstance(place.instance.state, Running):
             one.bad, one.surely_bad, one.good = one.bad + 1, one.surely_bad + 1, 0
 
     # Events -----------------------------------------------------------------------------------------------------------
