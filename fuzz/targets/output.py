@@ -21,7 +21,7 @@ def one_input(data):
     repeated = data[1:] * (1 + 70_000 // len(data)) if data[0] > 250 else data[1:]
     size = 1 + data[0] * len(repeated) // 200
     reader = Lines()
-    lines = [line for piece in in_pieces(repeated, size) for line in reader.feed(piece)] + reader.flush()
+    lines = [line for piece in in_pieces(repeated, size) for line in reader.feed(piece)] + reader.end()
     assert all(len(line) <= MAX_LINE + len(CONTINUED) for line in lines)
     if max(map(len, lines), default=0) < MAX_LINE:
         assert lines == last_lines(repeated, len(repeated) + 1)

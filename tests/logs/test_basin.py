@@ -22,7 +22,7 @@ class Keeper:
         self.there = True
         self.made = []
 
-    def make(self, _):
+    def make_basin(self, _):
         """Make a second pipe."""
         fd = new_basin_fd()
         self.made.append(os.dup(fd))
@@ -60,7 +60,7 @@ def chatty(bench, keeper, path, **settings):
     """Make a program with a file of its own that gets a second pipe when it writes much."""
     program = bench.program()
     program.pump.close()
-    program.pump = Pump(bench.loop, program.read, [bench.target(bench.file(path, **settings))], None, keeper.make)
+    program.pump = Pump(bench.loop, program.read, [bench.target(bench.file(path, **settings))], None, keeper)
     return program
 
 

@@ -157,7 +157,7 @@ def test_huge_line_is_split_and_marked():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 20 * MAX_LINE
-    (rest,) = lines.flush()
+    (rest,) = lines.end()
     assert total + len(rest) == 100 * 1024 * 1024
     assert marked >= 100 * 1024 * 1024 // MAX_LINE - 1
 
@@ -180,7 +180,7 @@ def test_lines_do_not_depend_on_how_they_are_cut(seed):
         size = chance.choice([1, 7, 4096, CHUNK])
         got += lines.feed(data[at : at + size])
         at += size
-    got += lines.flush()
+    got += lines.end()
     text = b"".join(part.removesuffix(CONTINUED) if part.endswith(CONTINUED) else part + b"\n" for part in got)
     assert text.removesuffix(b"\n") == data.removesuffix(b"\n")
 

@@ -91,7 +91,7 @@ class Follower:
 
 def _text(story: Story, number: int) -> str:
     """Return the inside of an event's JSON object."""
-    at, kind, program, instance, of, line, more = story.event(number)
+    at, kind, program, instance, of, line, *more = story.event(number)
     said: dict[str, object] = {"event": number, "at": timestamp(at), "kind": kind}
     if program:
         said["program"] = program

@@ -93,7 +93,7 @@ class Reader:
             return
         origin = (name, number, stream)
         lines = self._lines.setdefault(origin, Lines())
-        whole = lines.feed(data) if data else lines.flush()
+        whole = lines.feed(data) if data else lines.end()
         if not whole:
             return
         at = timestamp(time())

@@ -11,6 +11,7 @@ from time import time
 from ncolony.core import events
 from ncolony.core.outcome import in_words
 from ncolony.core.states import (
+    INPUTS,
     STATES,
     DeadlinePassed,
     Ended,
@@ -33,10 +34,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from typing_extensions import Unpack
+
     from ncolony.core.events import Event, InstanceChanged, InstanceTakenOver, Slot
     from ncolony.ports import Loop
 
-    Entry = tuple[float, str, str, int, int, str | None, tuple[object, ...]]
+    Entry = tuple[float, str, str, int, int, str | None, Unpack[tuple[object, ...]]]
     """When (wall clock), kind, program, instance, of how many, the line in the log, and by kind what else."""
 
     class Follower(Protocol):
@@ -51,7 +54,7 @@ STATE, TAKEN_OVER, WARNING, REFUSED, COLONY = "state", "taken-over", "warning", 
 REREAD, RELOADED = "reread", "reloaded"
 ENDED, REPLACED = "ended", "replaced"
 _CAUSES: dict[type, str] = {Unhealthy: "unhealthy", Outdated: "outdated", DeadlinePassed: "not-ready"}
-_NAMES = {state: state.__name__.lower() for state in STATES}  # one text each, not one an event
+_NAMES: dict[type, str] = {kind: kind.__name__.lower() for kind in STATES + INPUTS}  # one text each, not one an event
 
 
 class Facts:
@@ -99,8 +102,9 @@ class Story:
         """By the wall clock."""
         self.last = 0
         """The number of the last event; the first is 1."""
-        self._ring: list[Entry] = [(0.0, "", "", 0, 0, None, ())]  # event N is at N % SIZE; there is no event 0
-        self._facts: dict[str, dict[int, Facts]] = {}
+        self._ring: list[Entry] = [(0.0, "", "", 0, 0, None)]  # event N is at N % SIZE; there is no event 0
+        self._facts: dict[tuple[str, int], Facts] = {}
+        self._highest: dict[str, int] = {}  # the highest number of a slot, for programs that have more than one
         self.followers: dict[Follower, None] = {}
         """Who is to be woken after events."""
         self.texts: dict[int, str] = {}
@@ -125,7 +129,7 @@ class Story:
         elif isinstance(event, events.ReloadEnded):
             self._add(RELOADED, event.program, line)
         elif isinstance(event, events.CommandRefused):
-            self._add_of(REFUSED, event.slot, line, type(event.given).__name__.lower())
+            self._add_of(REFUSED, event.slot, line, _NAMES[type(event.given)])
 
     def first(self) -> int:
         """Return the number of the oldest event that is known; one more than the last where none is."""
@@ -137,14 +141,13 @@ class Story:
 
     def facts(self, program: str, number: int) -> Facts:
         """Return what is known of a slot."""
-        found = self._facts.get(program, {}).get(number)
-        return Facts(self.began) if found is None else found
+        return self._facts.get((program, number)) or Facts(self.began)
 
     def _add(self, kind: str, program: str, line: str | None) -> None:
-        self._keep((time(), kind, program, 0, 0, line, ()))
+        self._keep((time(), kind, program, 0, 0, line))
 
     def _add_of(self, kind: str, slot: Slot, line: str | None, *more: object) -> None:
-        self._keep((time(), kind, slot.program, slot.number, slot.of, line, more))
+        self._keep((time(), kind, slot.program, slot.number, slot.of, line, *more))
 
     def _keep(self, entry: Entry) -> None:
         self.last += 1
@@ -164,10 +167,7 @@ class Story:
     def _changed(self, event: InstanceChanged, line: str | None) -> None:
         before, after, given, slot = event.before, event.after, event.given, event.slot
         wall = time()
-        by_number = self._facts.setdefault(slot.program, {})
-        facts = by_number.get(slot.number)
-        if facts is None:
-            facts = by_number[slot.number] = Facts(wall)
+        facts = self._facts.get((slot.program, slot.number)) or self._begin(slot, wall)
         facts.since = wall
         status = None
         if isinstance(given, Ended):
@@ -194,30 +194,41 @@ class Story:
         facts.stopped = isinstance(after.state, Stopped)
         if facts.stopped and (facts.leaving or slot.number > slot.of):
             self._forget(slot.program, slot.number)
-        self._keep((wall, STATE, slot.program, slot.number, slot.of, line, (
-            _NAMES[type(before.state)], _NAMES[type(after.state)], type(given).__name__.lower(), after.want,
+        self._keep((
+            wall, STATE, slot.program, slot.number, slot.of, line,
+            _NAMES[type(before.state)], _NAMES[type(after.state)], _NAMES[type(given)], after.want,
             after.held, pid_of(after.state), after.run, after.attempt, status,
-        )))  # fmt: skip
+        ))  # fmt: skip
 
     def _taken_over(self, event: InstanceTakenOver, line: str | None) -> None:
         slot, state = event.slot, event.instance.state
-        facts = self._facts.setdefault(slot.program, {})[slot.number] = Facts(time())
+        facts = self._begin(slot, time())
         facts.born = self._loop.now() - ((ticks_now() - event.born) / TICKS if event.born else 0.0)
         facts.stopped = isinstance(state, Stopped)
         self._add_of(TAKEN_OVER, slot, line, name_of(state), pid_of(state), event.instance.run)
 
     def _described(self, event: events.ProgramsChanged) -> None:
         leaving = event.kind == events.PROGRAM_REMOVED
-        for number, facts in list(self._facts.get(event.name, {}).items()):
-            facts.leaving = leaving
-            if leaving and facts.stopped:
-                self._forget(event.name, number)
+        for number in range(1, self._highest.get(event.name, 1) + 1):
+            facts = self._facts.get((event.name, number))
+            if facts is not None:
+                facts.leaving = leaving
+                if leaving and facts.stopped:
+                    self._forget(event.name, number)
+
+    def _begin(self, slot: Slot, wall: float) -> Facts:
+        if slot.number > self._highest.get(slot.program, 1):
+            self._highest[slot.program] = slot.number
+        facts = self._facts[slot.program, slot.number] = Facts(wall)
+        return facts
 
     def _forget(self, program: str, number: int) -> None:
-        by_number = self._facts[program]
-        del by_number[number]
-        if not by_number:
-            del self._facts[program]
+        del self._facts[program, number]
+        highest = self._highest.pop(program, 1)
+        while highest > 1 and (program, highest) not in self._facts:
+            highest -= 1
+        if highest > 1:
+            self._highest[program] = highest
 
 
 def _trouble(given: Unhealthy | Outdated | DeadlinePassed) -> str:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 class Channel:
     """The output of one slot, over all its runs."""
 
-    __slots__ = ("_closed", "_keeping", "_log", "_loop", "_origin", "_streams", "_takers", "_targets")
+    __slots__ = ("_keeping", "_log", "_loop", "_open", "_origin", "_streams", "_takers", "_targets")
 
     def __init__(
         self,
@@ -49,10 +49,10 @@ class Channel:
         slot: Slot,
         log: LogSpec,
         keeping: Keeping | None,
-        closed: Callable[[Channel], None],
+        opened: set[Channel],
     ) -> None:
-        """Read on ``loop``, and have it go where ``log`` says; call ``closed`` at the end. See :meth:`begin`."""
-        self._closed = closed
+        """Read on ``loop``, and have it go where ``log`` says. It is in ``opened`` until the end. See :meth:`begin`."""
+        self._open = opened
         self._loop, self._targets, self._log, self._keeping = loop, targets, log, keeping
         self._origin = Origin(slot.program, slot.number, str(slot))
         self._streams: dict[str, Stream] = {}
@@ -201,7 +201,7 @@ class Channel:
         if self._streams and self._keeping is not None:
             self._keeping.drop(PIPES, self.key)
         self._streams = {}
-        self._closed(self)
+        self._open.discard(self)
 
     def _logs(self, name: str) -> tuple[Target, ...]:
         return self._log.stdout if name == STREAMS[0] else self._log.stderr
@@ -216,7 +216,7 @@ class Channel:
                 target.write(rest.encode("latin-1"))
         try:
             kept = None if basin < 0 else self._basin_of(basin)
-            stream.pump = Pump(self._loop, stream.read, targets, kept, self._make_basin)
+            stream.pump = Pump(self._loop, stream.read, targets, kept, self)
         except OSError:
             for target in targets:
                 target.close()
@@ -228,7 +228,7 @@ class Channel:
         if self._takers:
             self._tap()
 
-    def _make_basin(self, pipe: int) -> Basin | None:
+    def make_basin(self, pipe: int) -> Basin | None:
         """Make the second pipe of the stream with this one, and have the keeper hold it before anything is in it."""
         from ncolony.posix.basin import new_basin_fd
 
@@ -336,7 +336,7 @@ class PipeChannels:
 
         Raises OSError where the system has no room for it.
         """
-        channel = Channel(self._loop, self._targets, slot, log, self._keeping, self._made.discard)
+        channel = Channel(self._loop, self._targets, slot, log, self._keeping, self._made)
         left = self._kept.get(channel.key)
         kept = {} if left is None else reopened(left.fds)
         self._kept.pop(channel.key, None)

@@ -70,7 +70,7 @@ class Keeper:
         """Hold nothing yet; supervisors come through ``door``."""
         self._door = door
         self._supervisor: socket.socket | None = None
-        self._held: dict[str, tuple[tuple[str, ...], list[int]]] = {}
+        self._held: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {}
 
     def run(self) -> None:
         """Do as one supervisor after the other says, until there is nothing left to wait for."""
@@ -120,13 +120,16 @@ class Keeper:
             for key in keys:
                 self._drop(key)
             if words[0] == KEEP and len(fds) == len(words) - UNLABELLED:
-                self._held[words[1]] = tuple(words[1:]), fds
+                self._held[words[1]] = (
+                    tuple(map(sys.intern, words[1:])),
+                    tuple(fds),
+                )  # most have the same note and labels
                 return
         close_all(fds)
 
     def _give(self, supervisor: socket.socket) -> None:
         for words, fds in self._held.values():
-            send(supervisor, (HAVE, *words), tuple(fds))
+            send(supervisor, (HAVE, *words), fds)
         send(supervisor, (ALL, str(os.getpid())))
 
     def _wait(self) -> bool:
@@ -150,7 +153,7 @@ class Keeper:
         return False
 
     def _drop(self, key: str) -> None:
-        close_all(self._held.pop(key, ((), []))[1])
+        close_all(self._held.pop(key, ((), ()))[1])
 
 
 def _has_data(pipe: int) -> bool:

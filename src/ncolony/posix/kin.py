@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PR_SET_CHILD_SUBREAPER = 36
+INODE = 64  # bits
 ONE_THREAD = 3  # links of /proc/PID/task: two, and one for each thread
 
 
@@ -166,13 +167,13 @@ def mark_of(pid: int) -> bytes:
         return b""
 
 
-def pipe(path: str | int) -> tuple[int, int] | None:
-    """Return what tells the pipe behind a path or descriptor from all other files; None where it is no pipe."""
+def pipe(path: str | int) -> int | None:
+    """Return a number that no other file has than the pipe behind a path or descriptor; None where it is no pipe."""
     try:
         status = os.stat(path)
     except OSError:
         return None
-    return (status.st_dev, status.st_ino) if stat.S_ISFIFO(status.st_mode) else None
+    return status.st_dev << INODE | status.st_ino if stat.S_ISFIFO(status.st_mode) else None
 
 
 def ancestors() -> list[int]:

@@ -27,7 +27,7 @@ class Lines:
         self.rest = rest
         return lines
 
-    def flush(self) -> list[bytes]:
+    def end(self) -> list[bytes]:
         """Return the unfinished last line, if there is one."""
         rest, self.rest = self.rest, b""
         return [rest] if rest else []

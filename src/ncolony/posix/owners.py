@@ -21,7 +21,7 @@ class Owners:
         self._cgroups = cgroups
         self._marks: dict[bytes, Tree] = {}
         self._leaders: dict[int, Tree] = {}
-        self._pipes: dict[tuple[int, int], Tree] = {}
+        self._pipes: dict[int, Tree] = {}
         self._places: dict[str, Tree] = {}
 
     def add(self, tree: Tree) -> None:

@@ -52,6 +52,12 @@ if TYPE_CHECKING:
         def close(self) -> None:
             """Write what is left, and give everything back."""
 
+    class Basins(Protocol):
+        """Makes second pipes for programs that write much."""
+
+        def make_basin(self, pipe: int) -> Basin | None:
+            """Make the one of a pipe; None: there can be none now."""
+
 
 WIDTHS = (1 << 20, 1 << 18)  # bytes of a pipe: the most that a user may ask for, and what there may still be room for
 CHUNK = 65536  # bytes read at a time, and four times as many spliced: a chatty program gets no longer turn than this
@@ -59,6 +65,7 @@ MUCH = CHUNK // 2  # a pipe that has this much in it is full soon; one is hardly
 CHATTY = 8  # so many pieces in a row with much in them, and a stream gets a second pipe
 RECENT = 65536
 SMALL = 4096
+NOTHING = (0, 0)
 MAX_DRAIN = 2 << 20  # bytes: more than a pipe holds, and an end against a child left behind that never stops writing
 
 
@@ -101,8 +108,8 @@ def last_lines(data: bytes, count: int) -> list[bytes]:
 class Pump:
     """One stream of one slot, over all its runs."""
 
-    __slots__ = ("_basin", "_before", "_file", "_gone", "_loop", "_make_basin", "_much", "_pipe", "_recent",
-                 "_targets", "_watching", "_wide", "ear", "moved", "tap")  # fmt: skip
+    __slots__ = ("_basin", "_basins", "_before", "_file", "_gone", "_loop", "_much", "_pipe", "_recent", "_targets",
+                 "_watching", "_wide", "ear", "moved", "tap")  # fmt: skip
 
     def __init__(
         self,
@@ -110,18 +117,17 @@ class Pump:
         pipe: int,
         targets: Sequence[Target],
         basin: Basin | None = None,
-        make_basin: Callable[[int], Basin | None] | None = None,
+        basins: Basins | None = None,
     ) -> None:
         """Read ``pipe``, which never waits, whenever there is something in it.
 
-        ``basin`` is that of who has read this pipe before; ``make_basin`` makes one, by its pipe, for a program that
-        writes much.
+        ``basin`` is that of who has read this pipe before; ``basins`` makes one for a program that writes much.
         """
         self._loop, self._pipe = loop, pipe
-        self._basin, self._make_basin = basin, make_basin
+        self._basin, self._basins = basin, basins
         self._much = 0  # pieces in a row with much in them
         self._before = 0  # bytes of earlier runs
-        self._gone = (0, 0)  # what targets before these have dropped
+        self._gone = NOTHING  # what targets before these have dropped
         self._watching = self._wide = False
         self.ear: Callable[[bytes], bool] | None = None
         """Gets what goes by, until it returns true; nothing is spliced as long."""
@@ -138,7 +144,8 @@ class Pump:
         """Go to other targets from the next byte on; those before are closed."""
         for target in self._targets:
             target.close()
-        self._gone = self.dropped
+        if self._targets:
+            self._gone = self.dropped
         self._targets = tuple(targets)
         self._file = next((target.raw for target in self._targets if target.raw is not None), None)
         for target in self._targets:
@@ -270,8 +277,8 @@ class Pump:
         self._much += 1
         if not self._wide:
             self._widen()
-        if self._much == CHATTY and self._make_basin is not None and self._basin is None:
-            self._basin = self._make_basin(self._pipe)
+        if self._much == CHATTY and self._basins is not None and self._basin is None:
+            self._basin = self._basins.make_basin(self._pipe)
 
     def _widen(self) -> None:
         """Make room in the pipe of a program that fills it: it waits less often, and so do we."""

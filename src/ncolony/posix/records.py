@@ -76,7 +76,7 @@ class Records:
             self._born.pop(key, None)
         elif pid != pid_of(event.before.state) or key not in self._born:
             self._born[key] = self._start_of(pid, event)
-        self.keep(Kept(key[0], key[1], event.after, event.meaning, self._born.get(key, 0)))
+        self._keep(key, Kept(key[0], key[1], event.after, event.meaning, self._born.get(key, 0)))
 
     def _start_of(self, pid: int, event: InstanceChanged) -> int:
         """Return about when a process started: now, as a look at each would cost more than most starts take."""
@@ -97,6 +97,9 @@ class Records:
         key = (kept.program, kept.number)
         if kept.born:
             self._born[key] = kept.born
+        self._keep(key, kept)
+
+    def _keep(self, key: Key, kept: Kept) -> None:
         try:
             self._put(self._slot(key), seal(to_text(kept)))
         except OSError as error:

@@ -45,12 +45,24 @@ MANY = 50  # processes, from which on they are started from a thread of their ow
 class Child:
     """A process that was asked for, and where trees are looked after, its tree."""
 
-    __slots__ = ("_killed", "_kills", "_tree", "_trees", "pid")
+    __slots__ = ("_killed", "_kills", "_trees", "pid", "run", "tell", "tree")
 
-    def __init__(self, trees: Trees | None = None, tree: Tree | None = None, kills: Kills | None = None) -> None:
+    def __init__(
+        self,
+        run: int,
+        tell: Callable[[Fact], None],
+        trees: Trees | None = None,
+        tree: Tree | None = None,
+        kills: Kills | None = None,
+    ) -> None:
         """Begin without a process. ``kills`` tells which deaths are the kernel's doing."""
         self.pid: int | None = None
-        self._trees, self._tree, self._kills = trees, tree, kills
+        self.run = run
+        self.tell = tell
+        """Who hears what becomes of it."""
+        self._trees, self._kills = trees, kills
+        self.tree = tree
+        """What is looked after as its tree."""
         self._killed = False
 
     def signal(self, number: int, scope: str) -> None:
@@ -59,8 +71,8 @@ class Child:
         Safe against reused pids: ``pid`` is forgotten in the same call that reaps the process.
         """
         self._killed = self._killed or number == signal.SIGKILL
-        if self._trees is not None and self._tree is not None:
-            self._trees.signal(self._tree, number, scope)
+        if self._trees is not None and self.tree is not None:
+            self._trees.signal(self.tree, number, scope)
             return
         if self.pid is None:
             return
@@ -74,25 +86,26 @@ class Child:
 
     def born(self, pid: int) -> None:
         """Take note that there is a process, which may still have to become the program."""
-        if self._trees is not None and self._tree is not None:
-            self._trees.born(self._tree, pid)
+        if self._trees is not None and self.tree is not None:
+            self._trees.born(self.tree, pid)
 
     @property
     def cgroup(self) -> Cgroup | None:
         """The cgroup that it is to be in; None: it has none of its own."""
-        return None if self._tree is None else self._tree.cgroup
+        return None if self.tree is None else self.tree.cgroup
 
-    def ended(self, run: int, death: Death, tell: Callable[[Fact], None]) -> None:
+    def gone(self, death: Death) -> None:
         """Tell of its end, and of that of what it leaves behind."""
         self.pid = None
         killed = death.status == -signal.SIGKILL and not self._killed
         oom = killed and self._kills is not None and self._kills.took_one()
+        tell, run = self.tell, self.run
         ended = Ended(run, death.status, death.core, usage=death.usage, oom=oom)
-        if self._trees is None or self._tree is None:
+        if self._trees is None or self.tree is None:
             tell(ended)
             return
         self._trees.ended(
-            self._tree, lambda left: tell(replace(ended, left=left) if left else ended), lambda: tell(Swept(run))
+            self.tree, lambda left: tell(replace(ended, left=left) if left else ended), lambda: tell(Swept(run))
         )
 
 
@@ -127,12 +140,12 @@ class PosixSpawner:
 
     def spawn(self, launch: Launch, tell: Callable[[Fact], None]) -> Child:
         """Start a process, and ``tell`` what becomes of it: Spawned or SpawnFailed, and after Spawned one Ended."""
-        child = self._child(launch)
+        child = self._child(launch, tell)
         try:
             if handing.is_needed(launch) or (child.cgroup is not None and child.cgroup.start is None):
-                self._launched(launch, child, tell)
+                self._launched(launch, child)
             else:
-                self._plain(launch, child, tell)
+                self._plain(launch, child)
         except CannotExecute as failure:
             tell(SpawnFailed(launch.run, str(failure)))
         return child
@@ -147,16 +160,13 @@ class PosixSpawner:
         if trees is None:
             return hold(exits, name, kept, pid, tell)
 
-        def gone(death: Death) -> None:
-            child.ended(run, death, tell)
-
-        lives = pid is not None and watches(trees.exits, name, kept.born, pid, gone)
-        tree = trees.take_over(name, pid if lives else None, scope, pid or 0)
-        child = Child(trees, tree)
+        child = Child(run, tell, trees)
+        lives = pid is not None and watches(trees.exits, name, kept.born, pid, child.gone)
+        child.tree = tree = trees.take_over(name, pid if lives else None, scope, pid or 0)
         if pid is None:
             trees.left(tree, lambda: tell(Swept(run)))
         elif not lives:
-            gone(UNSEEN)
+            child.gone(UNSEEN)
         return child
 
     def finish(self) -> None:
@@ -174,14 +184,14 @@ class PosixSpawner:
         """See ports.py."""
         inlet.put(pid, mark, data)
 
-    def _child(self, launch: Launch) -> Child:
+    def _child(self, launch: Launch, tell: Callable[[Fact], None]) -> Child:
         if self._trees is None:
-            return Child(kills=self.kills)
+            return Child(launch.run, tell, kills=self.kills)
         mark = launch.env.get("NCOLONY_RUN", "")
         tree = self._trees.begin(mark, launch.scope, (launch.stdout, launch.stderr))
-        return Child(self._trees, tree, self.kills)
+        return Child(launch.run, tell, self._trees, tree, self.kills)
 
-    def _plain(self, launch: Launch, child: Child, tell: Callable[[Fact], None]) -> None:
+    def _plain(self, launch: Launch, child: Child) -> None:
         report = handing.own_report(launch)
         starter = None if report or child.cgroup is not None else self._crowded()
         if starter is None:
@@ -192,9 +202,9 @@ class PosixSpawner:
             with self.spared, self._limit:
                 pid = starter.wait_for(launch)
         else:
-            starter.give(launch, partial(self._begun, launch.run, child, tell))
+            starter.give(launch, partial(self._begun, child))
             return
-        self._live(pid, child, launch.run, tell)
+        self._live(pid, child)
 
     def _crowded(self) -> Starter | None:
         """Return who starts processes when there are many."""
@@ -202,21 +212,21 @@ class PosixSpawner:
             return None
         return self._starter if self._trees.tells_threads_apart and self._starter.works else None
 
-    def _begun(self, run: int, child: Child, tell: Callable[[Fact], None], outcome: int | Exception) -> None:
+    def _begun(self, child: Child, outcome: int | Exception) -> None:
         if isinstance(outcome, CannotExecute):
-            tell(SpawnFailed(run, str(outcome)))
+            child.tell(SpawnFailed(child.run, str(outcome)))
         elif isinstance(outcome, Exception):
             raise outcome
         else:
             try:
-                self._live(outcome, child, run, tell)
+                self._live(outcome, child)
             except CannotExecute as failure:
-                tell(SpawnFailed(run, str(failure)))
+                child.tell(SpawnFailed(child.run, str(failure)))
 
-    def _live(self, pid: int, child: Child, run: int, tell: Callable[[Fact], None]) -> None:
-        self._watch(pid, child, run, tell)
+    def _live(self, pid: int, child: Child) -> None:
+        self._watch(pid, child)
         child.pid = pid
-        tell(Spawned(run, pid))
+        child.tell(Spawned(child.run, pid))
 
     def _start(
         self, path: str, args: tuple[str, ...], launch: Launch, child: Child, more: list[tuple[int, int]]
@@ -234,12 +244,9 @@ class PosixSpawner:
         finally:
             self._limit.give_back(self._null)
 
-    def _watch(self, pid: int, child: Child, run: int, tell: Callable[[Fact], None]) -> None:
-        def gone(death: Death) -> None:
-            child.ended(run, death, tell)
-
+    def _watch(self, pid: int, child: Child) -> None:
         try:
-            self._exits.watch(pid, gone)
+            self._exits.watch(pid, child.gone)
             child.born(pid)
         except OSError as error:
             # It cannot be supervised, so it must not live. Waiting is short: nothing survives SIGKILL here.
@@ -247,17 +254,18 @@ class PosixSpawner:
             os.waitpid(pid, 0)
             raise CannotExecute(f"cannot watch over its process: {error.strerror}") from None
 
-    def _launched(self, launch: Launch, child: Child, tell: Callable[[Fact], None]) -> None:
+    def _launched(self, launch: Launch, child: Child) -> None:
         try:
             read, write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
             raise CannotExecute(why(error, launch.args[0])) from None
-        report = _Report(self._loop, read, launch.run, child, tell)
+        report = _Report(self._loop, read, child)
+        child.tell = report.after_report
         try:
             cgroup = "" if child.cgroup is None or child.cgroup.start is not None else child.cgroup.path
             words, files = handing.arguments(launch, self._limit.soft, cgroup), handing.descriptors(launch, write)
             report.pid = self._start(sys.executable, words, launch, child, files)
-            self._watch(report.pid, child, launch.run, report.after_report)
+            self._watch(report.pid, child)
         except CannotExecute:
             report.close()
             raise
@@ -271,8 +279,8 @@ class _Report:
     A failure is told when the launcher has been reaped, not before: until then there is a process.
     """
 
-    def __init__(self, loop: Loop, fd: int, run: int, child: Child, tell: Callable[[Fact], None]) -> None:
-        self._loop, self._fd, self._run, self._child, self._tell = loop, fd, run, child, tell
+    def __init__(self, loop: Loop, fd: int, child: Child) -> None:
+        self._loop, self._fd, self._child, self._tell = loop, fd, child, child.tell
         self._open = True
         self._why = ""
         self.pid = 0
@@ -286,7 +294,7 @@ class _Report:
         self.close()
         if not self._why:
             self._child.pid = alive
-            self._tell(Spawned(self._run, self.pid))
+            self._tell(Spawned(self._child.run, self.pid))
 
     def after_report(self, fact: Fact) -> None:
         """Tell of the process's end: that of the program, or that there never was one."""
@@ -295,7 +303,7 @@ class _Report:
         if not self._why:
             self._tell(fact)
         elif not isinstance(fact, Swept):
-            self._tell(SpawnFailed(self._run, self._why))
+            self._tell(SpawnFailed(self._child.run, self._why))
 
     def close(self) -> None:
         """Read no more."""

@@ -155,7 +155,7 @@ class Strays:
     def _give(self, kin: Kin, tree: Tree | None) -> None:
         if tree is not None:
             self._known[kin.pid] = tree
-            tree.strays[kin.pid] = kin
+            tree.meet(kin)
             self._changed(tree, kin)
 
     def disown(self, tree: Tree) -> None:

@@ -44,33 +44,36 @@ class Origin:
         self.pid = 0
 
 
-class ConsoleTarget:
+class ConsoleTarget(Lines):
     """The supervisor's own log: what programs have that say nothing else, so it is as small as can be."""
 
-    __slots__ = ("_lines", "_log", "_origin", "_sink", "_stream", "changed")
+    __slots__ = ("_log", "_origin", "_sink", "_stream")
     blocked = False
     raw = None
     dropped = (0, 0)
 
     def __init__(self, sink: LogSink, log: ConsoleLog, origin: Origin, stream: str) -> None:
         """Pass lines on to ``sink``."""
+        super().__init__()
         self._sink, self._log, self._origin, self._stream = sink, log, origin, stream
-        self._lines = Lines()
-        self.changed: Callable[[], None] = _nothing
 
     @property
-    def rest(self) -> bytes:
-        """The beginning of a line that is not passed on yet."""
-        return self._lines.rest
+    def changed(self) -> Callable[[], None]:
+        """What would be called when ``blocked`` has changed, which it never does."""
+        return _nothing
+
+    @changed.setter
+    def changed(self, call: Callable[[], None]) -> None:
+        pass
 
     def write(self, data: bytes) -> None:
         """Take bytes."""
-        if lines := self._lines.feed(data):
+        if lines := self.feed(data):
             self._pass_on(lines)
 
     def flush(self) -> None:
         """Pass on the unfinished last line."""
-        if lines := self._lines.flush():
+        if lines := self.end():
             self._pass_on(lines)
 
     def close(self) -> None:
@@ -126,7 +129,7 @@ class LineTarget:
 
     def flush(self) -> None:
         """Pass on the unfinished last line."""
-        if lines := self._lines.flush():
+        if lines := self._lines.end():
             self._put(lines)
 
     def close(self) -> None:

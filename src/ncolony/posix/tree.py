@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ncolony.posix.cgroups import Cgroup
     from ncolony.posix.kin import Kin
 
+_NONE: dict[int, Kin] = {}
 UNKNOWN = 0  # a start time that need not be compared, as the process is our child and not reaped
 
 
@@ -31,14 +32,20 @@ class Tree:
         """When that started, in clock ticks after boot."""
         self.leader = 0
         """The number of its session and group: that of its first process, even when that is gone."""
-        self.pipes: tuple[tuple[int, int], ...] = ()
+        self.pipes: tuple[int, ...] = ()
         self.cgroup: Cgroup | None = None
         """What all of it is in."""
-        self.strays: dict[int, Kin] = {}
-        """Those of it whose parent is not of it: adopted, by us or by another."""
+        self.strays = _NONE
+        """Those of it whose parent is not of it: adopted, by us or by another. See :meth:`meet`."""
         self.killed = False
         self.ended: Callable[[bool], None] | None = None
         self.swept: Callable[[], None] | None = None
+
+    def meet(self, kin: Kin) -> None:
+        """Have one more stray."""
+        if not self.strays:
+            self.strays = {}  # one of its own only now: hardly any tree has strays
+        self.strays[kin.pid] = kin
 
     def holds_its_group(self) -> bool:
         """Tell whether a child of ours is in its group: only we can reap that, so no other group has got the number."""

@@ -236,11 +236,11 @@ class Slots:
         launch.env.update(outfit.env)
         place.channel.began(run, 0)
         place.channel.listen(outfit.hear)
-        place.process = self.spawner.spawn(launch, lambda fact: self._learn(place, fact))
+        place.process = self.spawner.spawn(launch, _Ear(self, place))
         if self.outfitter is not None:
             self.outfitter.spawned(program, place.number)
 
-    def _learn(self, place: Place, fact: Fact) -> None:
+    def learn(self, place: Place, fact: Fact) -> None:
         """Take in a fact of a run; whose output it is counts at once, as that does not wait for the inbox."""
         if isinstance(fact, Spawned) and place.channel is not None:
             place.channel.began(fact.run, fact.pid)
@@ -250,6 +250,18 @@ class Slots:
         """Tell everybody who looks on."""
         for observer in self.observers:
             observer.saw(event)
+
+
+class _Ear:
+    """Hears of the processes of one place: a fifth of what a closure takes, for each process there is."""
+
+    __slots__ = ("_place", "_slots")
+
+    def __init__(self, slots: Slots, place: Place) -> None:
+        self._slots, self._place = slots, place
+
+    def __call__(self, fact: Fact) -> None:
+        self._slots.learn(self._place, fact)
 
 
 _NOTHING = Outfit()
