@@ -48,8 +48,8 @@ class Lines:
         self.files = 0
 
     def look(self, text):
-        """Check lines, the last of which must be finished."""
-        assert text.endswith(b"\n")
+        """Check lines, the last of which must be finished; a file that is new has none yet."""
+        assert text.endswith(b"\n") or not text
         for line in text.split(b"\n")[:-1]:
             assert re.fullmatch(rb"%d x*" % (self.last + 1), line), (self.last, line[:50])
             self.last += 1
