@@ -28,6 +28,7 @@ from ncolony.posix.sigchld import ChildSignal
 from ncolony.posix.spawn import PosixSpawner
 from ncolony.posix.state import HANDED_OVER
 from ncolony.posix.targets import Targets
+from ncolony.posix.thrift import Thrift
 from ncolony.posix.trees import Trees
 from ncolony.posix.witness import Witness
 from ncolony.runtime.launching import inherited
@@ -117,7 +118,12 @@ class Colony:
         self._sockets = Sockets(say, self._keeping, kept[SOCKETS])
         self._hosting = hosting
         self._control = Control(loop, self._memory.state, say)
-        observers: list[Observer] = [*self._memory.observers, Log(say, self._control.story.tell), self._control]
+        observers: list[Observer] = [
+            *self._memory.observers,
+            Log(say, self._control.story.tell),
+            self._control,
+            Thrift(loop),
+        ]
         if self._kernel.cgroups is not None:
             observers.append(self._kernel.cgroups)
         if settings.pid is not None:
