@@ -304,8 +304,8 @@ class ScheduleRules:
         now, machine = self._machine.now, self._machine
         period = rule.every if rule.every is not None else CRON[rule.cron.text]
         if rule.every is None:
-            if machine.wall() <= machine.highest:
-                return  # up to where the clock has been before, nothing comes again
+            # Up to where the clock has been before nothing comes again: its moments count from there on.
+            since = max(since, now - machine.wall() + machine.highest)
             # Where the system does not tell of it, it is found out when the next moment would have been.
             since = max(since, machine.set_at + (0.0 if machine.knows_of_sets else period))
         if now > since + period + 1e-3:
