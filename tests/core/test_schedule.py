@@ -69,6 +69,27 @@ def test_moments_up_to_now_are_judged_together(
     assert judge(seen, now, catch_up=catch_up) == found
 
 
+@pytest.mark.parametrize(
+    ("seen", "now", "judged", "again"),
+    [
+        (-5.0, -1.0, -1.0, 0.0),
+        (-5.0, 10.0, 10.0, DAY),
+        (10.0, 10.0, 10.0, DAY),
+        (600.0, -3000.0, 600.0, 0.0),  # set back by an hour, to a moment that is not repeated
+        (600.0, -600.0, 600.0, 0.0),
+        (3 * 3600.0 - 60.0, -60.0, 3 * 3600.0 - 60.0, 0.0),
+        (3 * 3600.0 - 59.0, -60.0, -60.0, 0.0),  # by too much: what was judged before counts no more
+    ],
+)
+def test_where_the_clock_has_been_before_it_is_looked_at_in_between(
+    seen: float, now: float, judged: float, again: float
+) -> None:
+    """Else nobody would know that it was put right, where the system does not tell, for as long as it was set back."""
+    found = look(Schedule(cron=NIGHTLY), NIGHT + seen, NIGHT + now, utc)
+    assert (found.judged - NIGHT, found.again - NIGHT) == (judged, again)
+    assert found.again <= found.next
+
+
 @pytest.mark.parametrize("catch_up", [False, True])
 def test_a_clock_that_jumps_a_year_is_bounded_work(catch_up: bool) -> None:
     """Bug 21: half a million minutes are not counted one by one."""

@@ -14,6 +14,7 @@ from ncolony.core.reloadkeys import ReloadRule
 from ncolony.core.schedule import QUEUE, REPLACE, SKIP, Schedule
 from ncolony.core.states import UP, Backoff, Exited, Instance, Running, Waiting
 from ncolony.posix.moments import Moments
+from ncolony.posix.wallclock import WallClock
 from ncolony.runtime.dependencies import STEADY, Dependencies
 from ncolony.runtime.schedules import Schedules
 from ncolony.testing import Act, VirtualLoop
@@ -95,10 +96,10 @@ class Wall:
 class Timed(Stage):
     """A supervisor with somebody who looks after schedules."""
 
-    def __init__(self, loop=None, now=NOON, moments=None):
+    def __init__(self, loop=None, now=NOON, moments=None, wall=None):
         super().__init__(loop)
         self.said = []
-        self.wall = Wall(self.loop, now)
+        self.wall = wall or Wall(self.loop, now)
         self.moments = moments or Moments(None, self.said.append)
         self.schedules = Schedules(self.loop, self.supervisor, self.said.append, self.wall, self.moments, "c")
         self.supervisor.observe(self.schedules)
@@ -611,6 +612,38 @@ def test_a_clock_that_is_set_back_a_little_runs_nothing_twice(stage):
     stage.wall.jump(-3600.0)
     stage.sleep_until("2026-03-02T12:00")
     assert stage.births == 1
+
+
+def test_what_is_not_repeated_is_not_missed(stage):
+    """A clock that was set back by an hour has passed over nothing."""
+    stage.takes(1.0)
+    stage.apply(nightly("* * * * *"))
+    stage.loop.advance(60.0)
+    stage.wall.jump(-3600.0)
+    stage.loop.advance(3600.0)
+    assert (stage.births, stage.about()["missed"], stage.about()["in"]) == (1, 0, 60.0)
+    stage.loop.advance(60.0)
+    assert (stage.births, stage.about()["missed"]) == (2, 0)
+
+
+def test_a_clock_that_is_put_right_unnoticed_holds_a_job_up_by_a_period():
+    """And not for as long as it had been set back: the system has no timerfd, so nobody tells."""
+    loop, ahead = VirtualLoop(), NOON
+    wall = WallClock(loop, lambda: None)
+    wall.now = lambda: loop.now() + ahead
+    stage = Timed(loop, wall=wall)
+    stage.takes(1.0)
+    stage.apply(nightly("* * * * *", zone="UTC"))
+    stage.loop.advance(61.0)
+    assert stage.births == 1
+    ahead -= 3600.0
+    stage.loop.advance(120.0)
+    assert stage.births == 1
+    ahead += 3600.0
+    stage.loop.advance(60.0)
+    assert stage.births == 2
+    stage.loop.advance(60.0)
+    assert stage.births == 3
 
 
 def test_a_clock_that_jumps_a_year_and_back_goes_on_as_before(stage):

@@ -64,6 +64,16 @@ class Outlook:
     """When the next moment comes."""
     missed: int
     """Moments that went by without a run, up to a thousand."""
+    judged: float
+    """Up to when all moments have been judged: until now, or until where the clock has been before."""
+    again: float
+    """When to look again: while the clock shows what it has shown before, also at a moment that is not repeated, as not
+    every system tells that the clock was put right."""
+
+
+def judged(seen: float, now: float) -> float:
+    """Return up to when all is judged, where that was ``seen``: a clock that is set back a little repeats nothing."""
+    return seen if now < seen <= now + SET_BACK else now
 
 
 def look(rule: Schedule, seen: float, now: float, offset: Offset) -> Outlook:
@@ -77,7 +87,8 @@ def look(rule: Schedule, seen: float, now: float, offset: Offset) -> Outlook:
         # After a year of minutes there is no more to learn: only whether one has come just now.
         moment = following(rule.cron, max(moment, now - LATE) if count >= MOST_COUNTED else moment, offset)
     due = latest is not None and (rule.catch_up or now - latest <= LATE)
-    return Outlook(due, moment, min(count, MOST_COUNTED) - due)
+    again = following(rule.cron, now, offset) if seen > now else moment
+    return Outlook(due, moment, min(count, MOST_COUNTED) - due, judged(seen, now), again)
 
 
 def following(cron: Cron, after: float, offset: Offset) -> float:

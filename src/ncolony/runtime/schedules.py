@@ -228,8 +228,7 @@ class Schedules:
         """Return up to when all moments of a slot have been judged, on the wall clock, nothing put off."""
         if job.rule.cron is not None:
             now, kept = self._clock.now() - job.put_off, self._moments.of(*slot)
-            # A clock that was set back repeats nothing, whatever is run by hand meanwhile.
-            return kept if kept is not None and now < kept <= now + schedule.SET_BACK else now
+            return schedule.judged(now if kept is None else kept, now)  # whatever is run by hand meanwhile
         assert job.next is not None and job.rule.every is not None  # noqa: S101, PT018 - an `every` always has a next
         return self._clock.now() + job.next - self._loop.now() - job.rule.every
 
@@ -291,15 +290,12 @@ class Schedules:
         job.missed += outlook.missed
         if outlook.missed and not outlook.due:
             self._moments.keep(*slot, now)
-        self._await(slot, job, outlook.next + job.put_off, now)
-        if outlook.due:
-            self._come(slot, job)
-
-    def _await(self, slot: Slot, job: Job, moment: float, seen: float) -> None:
         if job.timer is not None:
             job.timer.cancel()
-        job.next = moment
-        job.timer = self._clock.call_at(moment, lambda: self._look(slot, job, seen))
+        job.next = outlook.next + job.put_off
+        job.timer = self._clock.call_at(outlook.again + job.put_off, lambda: self._look(slot, job, outlook.judged))
+        if outlook.due:
+            self._come(slot, job)
 
     def _look_anew(self) -> None:
         """The clock was set, or the machine has slept."""
