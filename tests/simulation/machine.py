@@ -18,6 +18,7 @@ REST = 0.03  # seconds before a pid is used again: the kernel goes round all oth
 COLONY = "simulated000"
 LATENESS = (0.0, 0.0, 0.0, 0.1, 0.4, 0.6, 3.0, None)
 EPOCH = 1_699_999_000.0  # the wall clock, when the machine's own shows 0
+FAR_BEHIND = 4 * 3600.0  # seconds; from two hours to four it may be either way
 BEFORE, AT, AFTER = 0, 1, 2  # where a fact stands among a loop's timers of the same moment
 
 
@@ -174,7 +175,7 @@ class Machine:
         self.moments = ""
         """The path of the moments of schedules."""
         self.offset = 0.0
-        self.highest = EPOCH
+        self.highest = self.peak = EPOCH
         self.set_at = -1.0
         """When the wall clock was last set."""
         self.turn = 0.0
@@ -199,15 +200,20 @@ class Machine:
 
     def set_clock(self, seconds: float) -> bool:
         """Set it; tell whether it is far behind by now."""
-        self.highest = max(self.highest, self.wall())
+        self.highest, self.peak = max(self.highest, self.wall()), max(self.peak, self.wall())
         self.offset += seconds
         self.set_at = self.now
         if self.life is not None and self.life.wall is not None and self.knows_of_sets:
             self.life.soon(self.life.wall.was_set)
         behind = self.highest - self.wall()
-        if behind > 4 * 3600.0:  # between two hours and four it may be either way
+        if behind > FAR_BEHIND:
             self.highest = self.wall()
         return behind > 2 * 3600.0
+
+    def shown(self) -> float:
+        """Return up to where the clock has been before, unless that is too far away to count."""
+        # What was kept at its peak counts again where it was set far back and forward since, and nothing ran meanwhile.
+        return self.peak if self.peak - self.wall() <= FAR_BEHIND else self.highest
 
     def push(self, when: float, order: int, call) -> None:
         """Have ``call`` made at ``when``."""

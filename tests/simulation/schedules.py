@@ -305,7 +305,7 @@ class ScheduleRules:
         period = rule.every if rule.every is not None else CRON[rule.cron.text]
         if rule.every is None:
             # Up to where the clock has been before nothing comes again: its moments count from there on.
-            since = max(since, now - machine.wall() + machine.highest)
+            since = max(since, now - machine.wall() + machine.shown())
             # Where the system does not tell of it, it is found out when the next moment would have been.
             since = max(since, machine.set_at + (0.0 if machine.knows_of_sets else period))
         if now > since + period + 1e-3:
