@@ -176,7 +176,7 @@ class ScheduleRules:
         """Another supervisor: of an ``every`` it knows the moment by the wall clock, so it may be off by a period."""
         for job in self._jobs.values():
             job.phase = None
-            if self._machine.set_at > job.began:
+            if self._machine.set_at >= job.began:
                 job.first = job.on_time = None
 
     def left(self, key, found, *, unsure: bool) -> None:
