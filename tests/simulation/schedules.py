@@ -217,6 +217,8 @@ class ScheduleRules:
                 job.asked = True
         elif isinstance(given, Stop):
             job.asked = False
+            if not self._rules.life.supervisor.closing:
+                job.latest = None  # it is off its schedule: started again, it begins with what the clock shows then
         elif isinstance(given, CAME_TO_NOTHING) or (isinstance(given, Outdated) and given.why != NEW):
             job.asked = True
         elif isinstance(given, Ended):
