@@ -285,7 +285,9 @@ class Rules:
             one.failures = 0
         else:
             one.failures += 1
-            if one.failures <= program.schedule.retries and program.schedule.overlap != REPLACE:
+            if one.failures > program.schedule.retries:
+                one.failures = 0  # it waits for its next moment, with nothing held against it
+            elif program.schedule.overlap != REPLACE:
                 wait = min(policy.min_delay * 2.0 ** (one.failures - 1), policy.max_delay)
                 one.earliest = self.machine.now + wait * (1 - policy.jitter)
 
