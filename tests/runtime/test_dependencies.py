@@ -464,6 +464,34 @@ def test_what_runs_in_a_new_cycle_goes_on_as_it_was(stage):
     assert stage.states == {("a", 1): "waiting", ("b", 1): "running"}
 
 
+@pytest.mark.parametrize("left", [{"b": "ready"}, {}])
+def test_who_waits_for_the_end_of_a_cycle_goes_on_also_where_another_one_was_told(stage, left):
+    """One file closes two cycles, of which one is told; what is left of it is the other one, or none."""
+    stage.apply(program("a"), needing("b", a="ready"), needing("d", a="ready"), needing("c", b="ready", d="ready"))
+    stage.loop.advance(2)
+    stage.apply(needing("a", c="ready"))
+    stage.ends("d")
+    stage.loop.advance(2)
+    assert [line.partition(":")[0] for line in stage.said] == ["cannot start a, b, c"]
+    assert stage.why("d") == "the end of a cycle of needs, d -> a -> c -> d"
+    stage.apply(needing("c", **left))
+    stage.loop.settle()
+    assert stage.state_of("d") == "running"
+
+
+def test_what_was_lost_in_a_cycle_is_lost_when_that_ends(stage):
+    """It would not have been started again in it, and it is now."""
+    stage.apply(program("a"), needing("b", a="ready"))
+    stage.loop.advance(1)
+    stage.apply(program("a", needs=(Need("b", "ready", "ignore"),)))
+    stage.ends("a")
+    stage.loop.advance(1)
+    assert stage.states == {("a", 1): "waiting", ("b", 1): "running"}
+    stage.apply(needing("a", x="ready"))
+    stage.loop.advance(1)
+    assert stage.states == {("a", 1): "waiting", ("b", 1): "waiting"}
+
+
 def test_it_cannot_need_itself(stage):
     """The smallest cycle."""
     stage.apply(needing("web", web="started"))

@@ -14,7 +14,7 @@ from ncolony.core.states import Outdated, Running, Spawning, Starting, Stopped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from ncolony.core.events import Event, InstanceChanged, ProgramsChanged
     from ncolony.core.program import Program
@@ -62,6 +62,8 @@ class Dependencies:
         self._timers: dict[str, Timer] = {}
         self._said: set[object] = set()
         """Cycles, and pairs of a program and one that there is not."""
+        self._in_cycles: dict[str, None] = {}
+        """Programs that are not started, or not stopped, as they were found in a cycle; not every cycle is told."""
         self._describing = ""
         """The program that the supervisor is just describing anew."""
         self._later: dict[Callable[[], None], Timer] = {}
@@ -73,7 +75,7 @@ class Dependencies:
     def waits_for(self, program: Program, number: int) -> str:  # noqa: ARG002 - the port has it; all wait for the same
         """Say what a start still waits for (the Gate port)."""
         wanted = self._needs.get(program.name, ())
-        if wanted and (cycle := needs.cycle_through(self._supervisor.programs, program.name)):
+        if wanted and (cycle := self._cycle_through(program.name)):
             return f"the end of a cycle of needs, {needs.in_words(cycle)}"
         return "; ".join(
             f"{need.program} to be {need.condition}: {self._why_not(need)}"
@@ -152,16 +154,28 @@ class Dependencies:
         self._look_for_cycles(name)
         if self._supervisor.all_described and name in self._needs:
             self._soon(self._warn_of_unknown, PATIENCE)
-        self._reconsider([name])
+        self._reconsider(name)
 
-    def _reconsider(self, names: Iterable[str]) -> None:
-        """Look anew at who may start; in the next turn, when the supervisor has finished to describe them."""
+    def _reconsider(self, described: str) -> None:
+        """Look anew at who may start, or has to stop; in the next turn, when the supervisor has described all of it."""
+        freed = tuple(self._in_cycles)
+        self._in_cycles.clear()
 
         def call() -> None:
-            for name in names:
+            for name in dict.fromkeys((described, *freed)):
                 self._supervisor.reconsider(name)
+            for name in freed:
+                for seen in self._supervisor.snapshot(name):
+                    self._judge(seen)
 
         self._loop.call_at(self._loop.now(), call)
+
+    def _cycle_through(self, name: str) -> tuple[str, ...]:
+        """Return a cycle that holds a program back, which is to be looked at anew when that may have ended."""
+        cycle = needs.cycle_through(self._supervisor.programs, name)
+        if cycle:
+            self._in_cycles[name] = None
+        return cycle
 
     def _look_for_cycles(self, name: str) -> None:
         cycle = needs.cycle_through(self._supervisor.programs, name) if name in self._needs else ()
@@ -174,7 +188,6 @@ class Dependencies:
             one for one in self._said if isinstance(one, frozenset) and name in one and one != frozenset(cycle)
         ]:
             self._said.discard(known)
-            self._reconsider(sorted(known))
 
     def _warn_of_unknown(self) -> None:
         programs = self._supervisor.programs
@@ -348,7 +361,7 @@ class Dependencies:
             if need.on_loss == IGNORE or began.get(key, known.losses) == known.losses:
                 continue
             if need.on_loss == STOP or known.holds:
-                if needs.cycle_through(self._supervisor.programs, name):
+                if self._cycle_through(name):
                     return  # it would not be started again
                 state = "again" if need.on_loss == RESTART else "no more"
                 why = f"{need.program} is {need.condition} {state}"
