@@ -369,6 +369,53 @@ def test_a_need_that_is_new_in_a_reload_stops_no_old_process(stage):
     assert stage.births("web") == 2
 
 
+def test_after_a_reload_that_failed_it_needs_what_it_needed_before(stage):
+    """The old description holds, whole: its processes are stopped for the sake of what they were started for."""
+    stage.apply(program("db", restart=ONCE), program("cache"), program("web", needs=(Need("db"),), reload=ReloadRule()))
+    stage.loop.advance(5)
+    stage.spawner.acts["new",] = Act(fails="no such file")
+    stage.apply(program("web", args=("new",), needs=(Need("cache"),), reload=ReloadRule()))
+    stage.loop.advance(5)
+    stage.supervisor.stop("cache")
+    stage.loop.advance(5)
+    assert (stage.state_of("web"), stage.births("web")) == ("running", 1)
+    assert list(stage.needs.about("web", 1)["needs"]) == ["db"]
+    stage.ends("db", 0)
+    stage.loop.advance(1)
+    assert stage.why("web") == "db to be ready: db exited with status 0, and is left so"
+    stage.supervisor.start("cache")
+    del stage.spawner.acts["new",]
+    stage.supervisor.reload("web")
+    stage.loop.advance(1)
+    assert (stage.state_of("web"), stage.process_of("new").run) == ("running", 2)
+
+
+def test_put_back_to_what_it_was_it_does_not_wait_for_what_is_new(stage):
+    """It is lost in the middle of the reload: the new one would wait for ever, and the old one never needed it."""
+    rule = ReloadRule(min_healthy=2.0, timeout=10.0)
+    stage.apply(program("db", restart=ONCE), program("web", reload=rule))
+    stage.loop.advance(5)
+    stage.apply(program("web", args=("new",), needs=(Need("db", "started", "ignore"),), reload=rule))
+    stage.loop.advance(1)
+    stage.ends("db", 0)
+    stage.loop.advance(2)
+    assert (stage.state_of("web", 1), stage.state_of("web", 2)) == ("waiting", "running")
+    stage.loop.advance(15)
+    assert (stage.state_of("web"), stage.births("web")) == ("running", 2)
+
+
+def test_a_cycle_of_a_description_that_failed_holds_nobody_back(stage):
+    """What starts again is what it was before, and that is in no cycle."""
+    stage.apply(program("cache"), program("web", needs=(Need("cache"),), reload=ReloadRule(timeout=5.0)))
+    stage.apply(program("db", needs=(Need("web", "started", "ignore"),)))
+    stage.loop.advance(5)
+    stage.apply(program("web", args=("new",), needs=(Need("cache"), Need("db")), reload=ReloadRule(timeout=5.0)))
+    stage.loop.advance(10)
+    stage.ends("web")
+    stage.loop.advance(1)
+    assert (stage.state_of("web"), stage.births("web")) == ("running", 2)
+
+
 def test_a_surplus_process_that_goes_before_another_serves_is_lost(stage):
     """An earlier supervisor's reload has left it, and it served in the place of the only one that should be there."""
     kept = {

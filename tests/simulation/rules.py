@@ -205,12 +205,8 @@ class Rules:
             self.of((event.slot.program, event.slot.number)).last = event.instance
         elif isinstance(event, events.ProgramsChanged):
             most = event.program.instances if event.program is not None else 0
-            for (
-                key,
-                one,
-            ) in self.slots.items():  # what is described anew is not lost by that; needs count from a start on
-                mine = key[0] == event.name
-                one.needs = () if mine else tuple(pair for pair in one.needs if pair[0].program != event.name)
+            for one in self.slots.values():  # what is described anew is not lost by that; needs count from a start on
+                one.needs = tuple(pair for pair in one.needs if pair[0].program != event.name)
             for (name, number), one in self.slots.items():
                 if name == event.name and number > most:
                     one.held = False
@@ -318,15 +314,20 @@ class Rules:
         self.starts += described.schedule is None
         for part in self._parts:
             part.started(key, launch, described)
-        program = supervisor.programs.get(key[0])
-        if program is None or described.needs != program.needs:
-            return  # it is being reloaded, and what counts for it is what it was
-        if program.needs and needs.cycle_through(supervisor.programs, key[0]):
+        one.needs = ()
+        if key[0] not in supervisor.programs:
+            return
+        if self._goes_in_a_cycle(supervisor, described):
             raise Broken("needs", f"{key} is started, and what it needs goes in a cycle")
-        for need in program.needs:
+        for need in described.needs:
             if not self._holds(supervisor, need) and self.lost_at.get(need.program) != now:
                 raise Broken("needs", f"{key} is started without {need.program} being {need.condition}")
-        one.needs = tuple((need, supervisor.programs.get(need.program)) for need in program.needs)
+        one.needs = tuple((need, supervisor.programs.get(need.program)) for need in described.needs)
+
+    def _goes_in_a_cycle(self, supervisor, described) -> bool:
+        """Tell so of a slot as it is described itself: in a reload, that may be what its program was."""
+        name = described.name
+        return bool(described.needs and needs.cycle_through({**supervisor.programs, name: described}, name))
 
     def _holds(self, supervisor, need) -> bool:
         program = supervisor.programs.get(need.program)
@@ -408,13 +409,13 @@ class Rules:
 
     def _check_needs(self, life, key) -> None:
         supervisor = life.supervisor
-        program = supervisor.programs.get(key[0])
-        if program is None or supervisor.closing or not self.of(key).needs:
+        described = supervisor.described(*key)
+        if key[0] not in supervisor.programs or supervisor.closing or not self.of(key).needs:
             return
-        if needs.cycle_through(supervisor.programs, key[0]):
+        if self._goes_in_a_cycle(supervisor, described):
             return
         for need, meant in self.of(key).needs:
-            same = need in program.needs and supervisor.programs.get(need.program) is meant
+            same = need in described.needs and supervisor.programs.get(need.program) is meant
             if same and need.on_loss == STOP and not self._holds(supervisor, need):
                 raise Broken("needs", f"{key} runs on, and {need.program} is not {need.condition} any more")
 

@@ -2,7 +2,8 @@
 
 Of every condition that somebody needs it is known which instances fulfil it, and how often one has ceased to: that is a
 loss. A run that began before the last loss is replaced, as its `on_loss` says: at once, and then it waits at the gate,
-or once the condition holds again.
+or once the condition holds again. What counts for a slot is what it is described as itself: in a reload, and after one
+that failed, that may be what its program was before.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Dependencies:
         self._supervisor = supervisor
         self._say = say
         self._needs: dict[str, tuple[Need, ...]] = {}
-        """Of the programs that need any."""
+        """Of the programs that need any: as they are described, and as slots of theirs still are."""
         self._needed_by: dict[str, dict[str, None]] = {}
         self._conditions: dict[tuple[str, str], Condition] = {}
         self._began: dict[tuple[str, int], dict[tuple[str, str], int]] = {}
@@ -72,20 +73,19 @@ class Dependencies:
 
     # What it is asked -------------------------------------------------------------------------------------------------
 
-    def waits_for(self, program: Program, number: int) -> str:  # noqa: ARG002 - the port has it; all wait for the same
+    def waits_for(self, program: Program, number: int) -> str:  # noqa: ARG002 - the port has it; ``program`` is its own
         """Say what a start still waits for (the Gate port)."""
-        wanted = self._needs.get(program.name, ())
-        if wanted and (cycle := self._cycle_through(program.name)):
+        if cycle := self._cycle_through(program):
             return f"the end of a cycle of needs, {needs.in_words(cycle)}"
         return "; ".join(
             f"{need.program} to be {need.condition}: {self._why_not(need)}"
-            for need in wanted
+            for need in program.needs
             if not self._conditions[need.program, need.condition].holds
         )
 
-    def about(self, name: str, number: int) -> Mapping[str, object]:  # noqa: ARG002 - as above
-        """Return what a program needs, and whether that is so (the Companion port)."""
-        wanted = self._needs.get(name, ())
+    def about(self, name: str, number: int) -> Mapping[str, object]:
+        """Return what a slot needs, and whether that is so (the Companion port)."""
+        wanted = self._needs_of(name, number)
         if not wanted:
             return {}
         return {
@@ -122,6 +122,9 @@ class Dependencies:
             self._see(view(event.slot.program, event.slot.number, event.instance))
         elif isinstance(event, events.ProgramsChanged):
             self._describe(event)
+        elif isinstance(event, events.ReloadEnded):
+            self._enter(event.program, self._supervisor.programs.get(event.program))
+            self._reconsider(event.program)
         elif isinstance(event, events.AllDescribed):
             self._warn_of_unknown()
             if self._taken_over:
@@ -137,15 +140,11 @@ class Dependencies:
 
     def _describe(self, event: ProgramsChanged) -> None:
         name = event.name
-        for need in self._needs.pop(name, ()):
-            self._needed_by[need.program].pop(name, None)
+        self._enter(name, event.program)
         if event.program is not None and event.program.needs:
-            self._needs[name] = event.program.needs
             new = [need for need in event.program.needs if (need.program, need.condition) not in self._conditions]
             for need in new:  # all of them before the first look, which may be about this very program
                 self._conditions[need.program, need.condition] = Condition()
-            for need in event.program.needs:
-                self._needed_by.setdefault(need.program, {})[name] = None
             self._describing = name
             for need in new:
                 self._look(need.program)
@@ -155,6 +154,29 @@ class Dependencies:
         if self._supervisor.all_described and name in self._needs:
             self._soon(self._warn_of_unknown, PATIENCE)
         self._reconsider(name)
+
+    def _enter(self, name: str, program: Program | None) -> None:
+        """Note what a program needs; where it is reloaded without a gap, also what slots need that are as before."""
+        for need in self._needs.pop(name, ()):
+            self._needed_by[need.program].pop(name, None)
+        if program is None:
+            return
+        wanted = dict.fromkeys(program.needs)
+        if program.reload is not None:
+            for seen in self._supervisor.snapshot(name):
+                wanted.update(dict.fromkeys(self._described_needs(name, seen.number)))
+        if wanted:
+            self._needs[name] = tuple(wanted)
+        for need in wanted:
+            self._needed_by.setdefault(need.program, {})[name] = None
+
+    def _described_needs(self, name: str, number: int) -> tuple[Need, ...]:
+        described = self._supervisor.described(name, number)
+        return () if described is None else described.needs
+
+    def _needs_of(self, name: str, number: int) -> tuple[Need, ...]:
+        """Return what a slot needs, as it is described itself."""
+        return self._described_needs(name, number) if name in self._needs else ()
 
     def _reconsider(self, described: str) -> None:
         """Look anew at who may start, or has to stop; in the next turn, when the supervisor has described all of it."""
@@ -170,11 +192,16 @@ class Dependencies:
 
         self._loop.call_at(self._loop.now(), call)
 
-    def _cycle_through(self, name: str) -> tuple[str, ...]:
-        """Return a cycle that holds a program back, which is to be looked at anew when that may have ended."""
-        cycle = needs.cycle_through(self._supervisor.programs, name)
+    def _cycle_through(self, program: Program) -> tuple[str, ...]:
+        """Return a cycle that holds a slot back which is described so; looked at anew when that may have ended."""
+        if not program.needs:
+            return ()
+        programs = self._supervisor.programs
+        if programs.get(program.name) is not program:
+            programs = {**programs, program.name: program}
+        cycle = needs.cycle_through(programs, program.name)
         if cycle:
-            self._in_cycles[name] = None
+            self._in_cycles[program.name] = None
         return cycle
 
     def _look_for_cycles(self, name: str) -> None:
@@ -191,8 +218,8 @@ class Dependencies:
 
     def _warn_of_unknown(self) -> None:
         programs = self._supervisor.programs
-        for name, wanted in self._needs.items():
-            for need in wanted:
+        for name in self._needs:
+            for need in programs[name].needs:
                 pair = (name, need.program)
                 if need.program in programs:
                     self._said.discard(pair)
@@ -327,7 +354,7 @@ class Dependencies:
     def _begin(self, slot: tuple[str, int], lost: Callable[[Need, Condition], bool]) -> None:
         """Note how often what a slot needs had been lost when its run began; what is ``lost`` since, once less."""
         self._began[slot] = {}
-        for need in self._needs.get(slot[0], ()):
+        for need in self._needs_of(*slot):
             known = self._conditions[need.program, need.condition]
             self._began[slot][need.program, need.condition] = known.losses - lost(need, known)
 
@@ -353,15 +380,13 @@ class Dependencies:
         name = seen.program
         began = self._began.get((name, seen.number), {})
         described = self._supervisor.described(name, seen.number)
-        for need in self._needs.get(name, ()):
-            if described is None or need not in described.needs:
-                continue  # in a reload: it would be started again at once, and again, as it does not know of this need
+        for need in self._needs_of(name, seen.number):
             key = (need.program, need.condition)
             known = self._conditions[key]
             if need.on_loss == IGNORE or began.get(key, known.losses) == known.losses:
                 continue
             if need.on_loss == STOP or known.holds:
-                if self._cycle_through(name):
+                if described is not None and self._cycle_through(described):
                     return  # it would not be started again
                 state = "again" if need.on_loss == RESTART else "no more"
                 why = f"{need.program} is {need.condition} {state}"

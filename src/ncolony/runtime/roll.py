@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ncolony.core import events
 from ncolony.core.kept import fingerprint
-from ncolony.core.states import DOWN, UP, Exited, Fatal, Restart, Running, Waiting
+from ncolony.core.states import DOWN, UP, Exited, Fatal, Running
 from ncolony.runtime.newcomers import failure, give, is_settled, serves
 
 TYPE_CHECKING = False
@@ -239,9 +239,7 @@ class Roll:
         # All of them are known before the first is told: what follows may be told at once.
         self._try(trial, self._program.stop.timeout)
         for place in told:
-            self._slots.feed(place, Restart(self._why))
-            if isinstance(place.instance.state, Waiting):  # for something that it needs no more, as it is described now
-                self._slots.await_turn(place)
+            self._slots.renew(place, self._why)
 
     def _fail(self, number: int, why: str) -> None:
         """Leave the old ones as they are: a new process has failed."""
@@ -274,7 +272,7 @@ class Roll:
             self._verdict += "; it is put back to what it was"
         self._try({number: place.instance.run + 1 for number, place in again.items()}, self._program.stop.timeout)
         for place in again.values():
-            self._slots.feed(place, Restart("its new description failed"))
+            self._slots.renew(place, "its new description failed")
 
     def _start_over(self) -> None:
         """Begin again, with the description that came meanwhile."""
@@ -285,6 +283,7 @@ class Roll:
                 old.append(place)
             else:
                 give(place, self._program)
+                self._slots.look_again(place)
         self._before = {}
         if old:
             self.replace(old)

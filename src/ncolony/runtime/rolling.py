@@ -11,7 +11,7 @@ from __future__ import annotations
 from ncolony.core import events
 from ncolony.core.kept import fingerprint
 from ncolony.core.program import ReloadRule
-from ncolony.core.states import UP, Restart, Stopped
+from ncolony.core.states import UP, Stopped
 from ncolony.runtime.newcomers import give, serves
 from ncolony.runtime.roll import Roll
 
@@ -47,7 +47,7 @@ class Rolls:
             for place in places:
                 give(place, program)
                 if place.instance.want == UP:
-                    self.slots.feed(place, Restart(why))
+                    self.slots.renew(place, why)
             return
         roll = self._rolls[program.name] = Roll(self, program, rule or program.reload or ReloadRule(), why)
         roll.replace(places)

@@ -91,7 +91,7 @@ class Roster:
         if place.instance.want == DOWN:
             self._slots.feed(place, Start("new beside the old ones, for a reload"))
         elif place.meaning != fingerprint(program) or not isinstance(place.instance.state, Running):
-            self._slots.feed(place, Restart("new beside the old ones, for a reload"))
+            self._slots.renew(place, "new beside the old ones, for a reload")
         return place
 
     def let_go_surplus(self, name: str) -> None:

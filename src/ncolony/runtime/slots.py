@@ -27,6 +27,7 @@ from ncolony.core.states import (
     Stopped,
     Swept,
     Unblocked,
+    Waiting,
     Warn,
     deadline_of,
 )
@@ -179,6 +180,16 @@ class Slots:
         """Start what waits for nothing any more."""
         if not self.held_back(place):
             self.feed(place, Unblocked(place.instance.run))
+
+    def renew(self, place: Place, why: str) -> None:
+        """Give a place that was described anew another process."""
+        self.feed(place, Restart(why))
+        self.look_again(place)
+
+    def look_again(self, place: Place) -> None:
+        """Start one that waits for something that it needs no more, as it is described now."""
+        if isinstance(place.instance.state, Waiting):
+            self.await_turn(place)
 
     def held_back(self, place: Place) -> str:
         """Say what a place waits for; empty: nothing."""
