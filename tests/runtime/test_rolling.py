@@ -372,6 +372,36 @@ def test_a_change_while_no_supervisor_ran_is_reloaded_too(stage):
     assert stage.ended[-1] == ""
 
 
+@pytest.mark.parametrize("rule", [ReloadRule(), None], ids=["gapless", "at once"])
+def test_what_a_successor_could_not_reload_is_replaced_with_the_next_change(stage, rule):
+    """Also by one that would need no new process of those that are as described; until then a status says how it is."""
+    stage.spawner.acts[NEW] = Act(fails="no such file")
+    stage.inherit({1: kept(1, OLD, Running(51, 900.0))})
+    stage.apply(web(NEW))
+    stage.loop.advance(10)
+    assert [one.pid for one in stage.supervisor.snapshot()] == [51]
+    assert "goes on as it was" in stage.supervisor.about("web")["reload"]["failed"]
+    del stage.spawner.acts[NEW]
+    stage.apply(web(NEW, reload=rule, priority=7))
+    stage.loop.advance(10)
+    assert stage.alive == ["new"]
+
+
+def test_a_surplus_process_that_is_needed_now_is_replaced_where_it_is_older(stage):
+    """Its program was changed back in the middle of a reload, with more instances; then that reload failed."""
+    stage.begin()
+    stage.apply(web(NEW))
+    assert stage.alive == ["old", "new"]
+    stage.spawner.acts[OLD] = Act(fails="no such file")
+    stage.apply(web(OLD, instances=2))
+    stage.loop.advance(10)
+    assert stage.alive == ["old", "new"]
+    del stage.spawner.acts[OLD]
+    stage.apply(web(OLD, instances=2, priority=7))
+    stage.loop.advance(10)
+    assert stage.alive == ["old", "old"]
+
+
 def test_a_successor_goes_on_where_a_reload_was_broken_off(stage):
     """The surplus process serves on, and goes when all others are new."""
     left = {

@@ -524,6 +524,19 @@ def test_a_program_that_gets_a_schedule_stops_running_all_the_time(stage):
     assert (stage.births, stage.state) == (2, "running")
 
 
+def test_a_run_of_a_job_that_is_none_any_more_is_replaced_where_it_is_older(stage):
+    """It was described anew twice: as another job, for which no run is cut short, and then as a program that stays."""
+    stage.apply(every(60.0))
+    (old,) = stage.spawner.living
+    stage.apply(program("web", args=("new",), schedule=Schedule(every=60.0)))
+    assert stage.process is old
+    stage.apply(program("web", args=("new",)))
+    assert stage.process.launch.args == ("new",)
+    (new,) = stage.spawner.living
+    stage.apply(program("web", args=("new",), priority=7))
+    assert stage.process is new
+
+
 def test_one_that_was_left_as_it_ended_is_scheduled_with_its_new_description(stage):
     """A job that ran once, and is to run every night from now on."""
     stage.takes(1.0)

@@ -7,7 +7,11 @@ from ncolony.core.states import DOWN, Restart, Running, Stop
 from tests.simulation.machine import Broken
 
 ASKED = "asked for"
-WHYS = (ASKED, "it was described anew while no supervisor ran")
+WHYS = (
+    ASKED,
+    "it was described anew while no supervisor ran",
+    "its process was started from an older description",
+)
 
 
 class ReloadRules:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ncolony.core.events import Slot
-from ncolony.core.states import Instance
+from ncolony.core.kept import fingerprint
+from ncolony.core.states import Instance, Running, Starting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,3 +44,13 @@ class Place:
     def run_name(self, run: int) -> str:
         """Return what tells a run from all others of its colony."""
         return f"{self.program.name}:{self.number}/{run}"
+
+
+def is_outdated(place: Place, program: Program) -> bool:
+    """Tell whether a process lives in a place that was started as something else than a program is described as now.
+
+    A reload that failed leaves such, and so may an earlier supervisor. The run of a job is none: it ends by itself.
+    """
+    if program.schedule is not None or not isinstance(place.instance.state, Starting | Running):
+        return False
+    return place.meaning not in (0, fingerprint(program))  # 0: nobody knows what it was started as

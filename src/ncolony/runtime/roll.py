@@ -9,6 +9,7 @@ from ncolony.core import events
 from ncolony.core.kept import fingerprint
 from ncolony.core.states import DOWN, UP, Exited, Fatal, Running
 from ncolony.runtime.newcomers import failure, give, is_settled, serves
+from ncolony.runtime.place import is_outdated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -296,5 +297,6 @@ class Roll:
         if not why or not self._is_wanted():
             for place in own:
                 give(place, self._program)
-        self._rolls.over(self._program, why, refused=any(place.program is not self._program for place in own))
+        refused = any(place.program is not self._program or is_outdated(place, self._program) for place in own)
+        self._rolls.over(self._program, why, refused=refused)
         self.leave_off()

@@ -11,7 +11,7 @@ from ncolony.core.kept import fingerprint
 from ncolony.core.names import nearest
 from ncolony.core.record import replace
 from ncolony.core.states import DOWN, UP, Restart, Running, Start, Starting, Stop, Sweeping, Waiting, pid_of
-from ncolony.runtime.place import Place
+from ncolony.runtime.place import Place, is_outdated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,10 +51,11 @@ class Roster:
         program = act.program
         self.programs[program.name] = program
         self._slots.tell(events.ProgramsChanged(events.PROGRAM_CHANGED, program.name, program, act.fields, act.restart))
-        why = f"{', '.join(act.fields)} changed"
         mixed = self.rolls is not None and self.rolls.concerns(program.name)
         places = [place for place in self.places_of(program.name) if not place.leaving]
-        if program.reload is not None and (mixed or act.restart):
+        outdated = {place.number for place in places if is_outdated(place, program)}
+        why = f"{', '.join(act.fields)} changed" if act.restart or mixed else _OLDER
+        if program.reload is not None and (mixed or act.restart or outdated):
             self.rolling().describe(program, places, why)
         else:
             if mixed:
@@ -62,7 +63,8 @@ class Roster:
             for place in places:
                 self._describe(place, program)
                 new = mixed and place.meaning == fingerprint(program)
-                if (act.restart or mixed) and not new and place.instance.want == UP:
+                old = place.number in outdated or (not new and (act.restart or mixed))
+                if old and place.instance.want == UP:
                     self._slots.feed(place, Restart(why))
         self._fill(program)
 
@@ -250,3 +252,4 @@ class Roster:
 
 
 _ANEW = "it was described anew while no supervisor ran"
+_OLDER = "its process was started from an older description"
