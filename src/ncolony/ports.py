@@ -236,6 +236,9 @@ class Outfitter(Protocol):
     def spawned(self, program: Program, number: int) -> None:
         """Take note that the process has it by now, or that there is none."""
 
+    def described(self, name: str) -> None:
+        """Take note that slots of a program go on with their processes, and are described anew since a moment ago."""
+
     def hand_over(self) -> None:
         """Have the program that this process executes next get what is open."""
 

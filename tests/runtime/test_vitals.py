@@ -295,6 +295,19 @@ def test_health_that_comes_while_it_is_reloaded_counts_when_that_is_over(stage, 
     assert len(prober.begun) > 5
 
 
+def test_health_of_a_slot_that_goes_on_counts_while_others_are_reloaded(stage, vitals, prober):
+    """Described back in the middle of a reload, its process is as it should be, and another comes to life for long."""
+    stage.apply(web(reload=ReloadRule()))
+    stage.loop.advance(5)
+    hangs = Act(told_after=100.0)
+    stage.spawner.acts.update({("web",): hangs, ("new",): hangs})
+    stage.apply(web(args=("new",), reload=ReloadRule()))
+    stage.apply(web(instances=2, health=HEALTH, reload=ReloadRule()))
+    stage.loop.advance(21.0)
+    assert stage.supervisor.is_reloading("web")
+    assert len(prober.begun) == 2
+
+
 # Health ---------------------------------------------------------------------------------------------------------------
 
 

@@ -286,6 +286,8 @@ class Roll:
                 give(place, self._program)
                 self._slots.look_again(place)
         self._before = {}
+        if self._slots.outfitter is not None:
+            self._slots.outfitter.described(self._program.name)
         if old:
             self.replace(old)
         else:

@@ -156,6 +156,10 @@ class Vitals:
         if program.reports is not None:
             self._reporting.spawned(program.name, number)
 
+    def described(self, name: str) -> None:
+        """See ports.py."""
+        self._described(name, self._supervisor.programs.get(name))
+
     def _ear(self, vital: Vital) -> Callable[[str, bytes], bool] | None:
         rule = vital.program.ready
         if rule is None or not isinstance(rule.by, Signs) or rule.by.kind != LOG:
