@@ -18,6 +18,7 @@ from ncolony.loop import Loop
 from ncolony.posix.channels import PipeChannels
 from ncolony.posix.descriptors import FileLimit, keep_private
 from ncolony.posix.exits import PidfdExits, SigchldExits, has_pidfds
+from ncolony.posix.freely import Spawner
 from ncolony.posix.spawn import PosixSpawner
 from ncolony.posix.targets import Targets
 from ncolony.testing import MemorySink
@@ -165,16 +166,21 @@ def bench(request, file_limit):
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it starts programs as another user")
 
+FREELY = {"scope": "group"}  # as it is in any case; stands for the C library's own posix_spawn
+
 WAYS = [
     pytest.param({}, id="plain"),
+    pytest.param(FREELY, id="freely"),
     pytest.param({"uid": os.getuid(), "gid": os.getgid()}, id="launched"),
     pytest.param({"uid": OTHER, "gid": OTHER}, id="other-user", marks=as_root),
 ]
 
 
 @pytest.fixture(params=WAYS)
-def any_way(request, bench):
-    """A bench that starts programs directly, through the launcher, and as another user."""
+def any_way(request, bench, monkeypatch):
+    """A bench that starts programs directly, as a thread would, through the launcher, and as another user."""
+    if request.param is FREELY:
+        monkeypatch.setattr("ncolony.posix.spawn.spawn", Spawner())
     bench.way = request.param
     return bench
 

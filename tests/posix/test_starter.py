@@ -47,6 +47,16 @@ def test_a_process_is_started_and_its_end_is_told(grove):
     assert lines(grove) == [f"{grove.colony}/web:1/1".encode()]
 
 
+def test_a_c_library_without_what_is_needed_is_done_without(grove, monkeypatch):
+    """Then Python's own way to start processes is taken, which halts the rest meanwhile."""
+
+    def missing():
+        raise OSError("no such function")
+
+    monkeypatch.setattr("ncolony.posix.freely.Spawner", missing)
+    assert over(grove.run("exit 3")).facts[1].status == 3
+
+
 def test_what_it_starts_stands_in_another_list(grove):
     """The list of our main thread's children, which is looked through at every end, grows no further."""
     run = grove.run("(setsid sleep 1000 &) ; exec sleep 1000").until(Spawned)

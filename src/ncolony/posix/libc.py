@@ -30,9 +30,14 @@ class _Function(CFuncPtr):
     _restype_ = _Int
 
 
+def raw(name: str) -> Callable[..., int]:
+    """Return a function of the C library, as it is. Raises OSError without it."""
+    return _Function(dlsym(dlopen(None, 0), name))  # type: ignore[arg-type] # None: what is there already
+
+
 def function(name: str) -> Callable[..., int]:
     """Return a function of the C library, which raises OSError in place of returning -1. Raises OSError without it."""
-    call = _Function(dlsym(dlopen(None, 0), name))  # type: ignore[arg-type] # None: what is there already
+    call = raw(name)
 
     def checked(*args: int | bytes) -> int:
         result: int = call(*args)

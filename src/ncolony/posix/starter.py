@@ -16,7 +16,7 @@ import _thread
 import os
 
 from ncolony.core.bare import deque, partial, signal
-from ncolony.posix.plainly import begin
+from ncolony.posix.plainly import begin, spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from ncolony.core.launch import Launch
     from ncolony.ports import Loop
+    from ncolony.posix.plainly import Start
 
     Outcome = int | Exception
     Tell = Callable[[Outcome], object]
@@ -152,11 +153,12 @@ class Starter:
             begun.put(False)
             return
         begun.put(True)
+        start = _start()
         assert self._given is not None  # noqa: S101 - for the type checker
         while (given := self._given.get()) is not None:
             launch, tell = given
             try:
-                outcome: Outcome = 0 if launch is None else begin(launch, null)
+                outcome: Outcome = 0 if launch is None else begin(launch, null, start)
             except Exception as error:  # noqa: BLE001 - it is raised again where it is told
                 outcome = error
             tell(outcome)
@@ -167,3 +169,13 @@ class Starter:
         os.closerange(3, self._wake)
         os.closerange(self._wake + 1, HIGHEST)
         return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _start() -> Start:
+    """Return what starts processes while the main thread goes on; where there is no such thing, it waits."""
+    try:
+        from ncolony.posix.freely import Spawner
+
+        return Spawner()
+    except (ImportError, OSError):
+        return spawn
