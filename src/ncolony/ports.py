@@ -92,8 +92,8 @@ class Channels(Protocol):
     def holds(self, slot: Slot) -> bool:
         """Tell whether an earlier supervisor left output of this slot that a channel has to be opened for."""
 
-    def open(self, slot: Slot, log: LogSpec = LogSpec(), pid: int | None = None) -> Channel:  # noqa: B008 - frozen
-        """Make the channel of a slot, or take over the one that the live process ``pid`` writes to.
+    def open(self, slot: Slot, log: LogSpec = LogSpec(), left: Kept | None = None) -> Channel:  # noqa: B008 - frozen
+        """Make the channel of a slot, or take over the one that the process of ``left`` writes to, if it lives.
 
         Raises OSError where the system has no room for it.
         """

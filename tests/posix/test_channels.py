@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 import tracemalloc
@@ -10,10 +11,14 @@ import tracemalloc
 import pytest
 
 from ncolony.core.events import Slot
+from ncolony.core.kept import Kept
 from ncolony.core.logspec import LogSpec
+from ncolony.core.states import UP, Instance, Running
+from ncolony.loop import Loop
 from ncolony.posix.channels import PipeChannels
 from ncolony.posix.console import readable
 from ncolony.posix.lines import CONTINUED, MAX_LINE, Lines
+from ncolony.posix.processes import start_time
 from ncolony.posix.pump import CHUNK
 from ncolony.posix.targets import Targets
 from ncolony.testing import FakeChannels, MemorySink, VirtualLoop
@@ -315,3 +320,23 @@ def test_who_listens_hears_what_goes_by_until_it_has_enough(stage):
     assert heard == [("stdout", b"one\n"), ("stderr", b"two\n"), ("stdout", b"stop\n")]
     assert stage.sink.of("it") == [b"before", b"one", b"unheard", b"stop", b"more"]
     assert stage.sink.of("it", "stderr") == [b"two"]
+
+
+@pytest.mark.parametrize("run", [7, 8], ids=["its own", "a stranger's"])
+def test_the_pipes_of_a_stranger_that_has_got_a_pid_are_left_alone(tmp_path, run):
+    """Where no keeper lives, a successor opens the pipes of the process that was noted, if it is that run still."""
+    loop, sink = Loop(), MemorySink()
+    channels = PipeChannels(loop, Targets(loop, sink))
+    command = ["/bin/sh", "-c", "read line && echo $line"]
+    environment = {"NCOLONY_RUN": "c/it:1/7", "PATH": os.defpath}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
+        left = Kept("it", 1, Instance(Running(process.pid, 1.0), UP, 0, run), 0, start_time(process.pid))
+        channel = channels.open(Slot("it"), left=left)
+        process.stdin.write(b"hello\n")
+        process.stdin.close()
+        process.wait()
+        channel.drain()
+        channel.close()
+        assert sink.of("it") == ([b"hello"] if run == 7 else [])
+        assert process.stdout.read() == (b"" if run == 7 else b"hello\n")
+    loop.close()

@@ -10,7 +10,7 @@ import errno
 import os
 from contextlib import suppress
 
-from ncolony.core.states import Ended, Spawned, SpawnFailed, Swept
+from ncolony.core.states import Ended, Spawned, SpawnFailed, Swept, pid_of
 from ncolony.posix.processes import tells_run
 from ncolony.posix.records import Records
 from tests.simulation.machine import AT, COLONY, Broken, Dead
@@ -191,23 +191,31 @@ class SimChannels:
     def holds(self, slot) -> bool:
         return (slot.program, slot.number) in self._life.machine.kept
 
-    def open(self, slot, log=None, pid: int | None = None) -> SimChannel:
+    def open(self, slot, log=None, left=None) -> SimChannel:
         self._life.port()
         machine, key = self._life.machine, (slot.program, slot.number)
         if key in self.open_ones:
             raise Broken("descriptors", f"the pipes of {key} are opened twice")
         pipe = machine.kept.get(key)
-        if pipe is None and pid is not None and pid in machine.table and machine.table[pid].slot == key:
+        if pipe is None and left is not None and self._is_run(pid := pid_of(left.instance.state), left):
+            if machine.table[pid].slot != key:
+                raise Broken("stranger", f"the output of pid {pid} is taken for that of {key}")
             pipe = machine.table[pid].pipe
         if pipe is None:
             # For what is taken over there is always room: see hosts/reserving.py.
-            if pid is None and machine.dice.random() < 0.02 and not machine.friendly:
+            if left is None and machine.dice.random() < 0.02 and not machine.friendly:
                 raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
             pipe = machine.pipe(key)
         made = SimChannel(self._life, key, pipe)
         self.open_ones[key] = made
         machine.kept.pop(key, None)
         return made
+
+    def _is_run(self, pid: int, left) -> bool:
+        machine = self._life.machine
+        name = f"{left.program}:{left.number}/{left.instance.run}"
+        there = pid in machine.table
+        return there and tells_run(machine.mark_of(pid), lambda: machine.started(pid), left.born, name)
 
     def settle(self, described) -> None:
         """Pass on what is left of programs that are not described any more, as posix/channels.py does."""

@@ -12,6 +12,7 @@ from ncolony.core.logspec import LogSpec
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ncolony.core.events import Slot
+    from ncolony.core.kept import Kept
     from ncolony.ports import Channel
     from ncolony.posix.channels import PipeChannels
 
@@ -30,13 +31,13 @@ class Reserving:
         self._channels = channels
         self.holds = channels.holds
 
-    def open(self, slot: Slot, log: LogSpec = LogSpec(), pid: int | None = None) -> Channel:  # noqa: B008 - frozen
-        """Open a channel, or take over that of the process ``pid``, for which there is always room.
+    def open(self, slot: Slot, log: LogSpec = LogSpec(), left: Kept | None = None) -> Channel:  # noqa: B008 - frozen
+        """Open a channel, or take over that of the process of ``left``, for which there is always room.
 
         Raises OSError where the system has no room for it.
         """
-        channel = self._channels.open(slot, log, pid)
-        if pid is None and not _is_room():
+        channel = self._channels.open(slot, log, left)
+        if left is None and not _is_room():
             channel.close()
             raise OSError(EMFILE, os.strerror(EMFILE))
         return channel

@@ -11,20 +11,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ncolony.core.program import Program
-    from ncolony.posix.keeping import Keeping, Kept
+    from ncolony.posix.keeping import Copies, Keeping
     from ncolony.posix.listeners import Listeners
 
 
 class Sockets:
     """The open sockets of all programs (the Listeners port); see posix/listeners.py."""
 
-    def __init__(self, say: Callable[[str], None], keeping: Keeping | None, kept: Mapping[str, Kept]) -> None:
+    def __init__(self, say: Callable[[str], None], keeping: Keeping | None, kept: Mapping[str, Copies]) -> None:
         """Begin with what an earlier supervisor has left, if it has."""
         self._say, self._keeping = say, keeping
         self.made: Listeners | None = self._make(kept) if kept or LISTENING in os.environ else None
         """None: there has been no socket yet."""
 
-    def _make(self, kept: Mapping[str, Kept]) -> Listeners:
+    def _make(self, kept: Mapping[str, Copies]) -> Listeners:
         from ncolony.posix.listeners import Listeners
 
         return Listeners(self._say, self._keeping, kept)

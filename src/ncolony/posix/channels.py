@@ -18,9 +18,11 @@ from ncolony.core.bare import partial
 from ncolony.core.events import Slot
 from ncolony.core.jsontext import read, write
 from ncolony.core.logspec import ConsoleLog, LogSpec, from_text, to_text
+from ncolony.core.states import pid_of
 from ncolony.posix.keeping import PIPES
 from ncolony.posix.pipes import BASIN, STREAMS, Stream, pipes_of, reopened, to_read
 from ncolony.posix.plainfile import read_plain
+from ncolony.posix.processes import is_run
 from ncolony.posix.pump import Pump
 from ncolony.posix.targets import Origin
 
@@ -28,10 +30,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
+    from ncolony.core.kept import Kept
     from ncolony.core.logspec import Target
     from ncolony.ports import Loop, Take
     from ncolony.posix.basin import Basin
-    from ncolony.posix.keeping import Keeping, Kept
+    from ncolony.posix.keeping import Copies, Keeping
     from ncolony.posix.targets import Targets
 
     Rests = Mapping[str, Mapping[str, str]]
@@ -266,7 +269,7 @@ class PipeChannels:
         targets: Targets,
         partial: str | None = None,
         keeping: Keeping | None = None,
-        kept: Mapping[str, Kept] | None = None,
+        kept: Mapping[str, Copies] | None = None,
     ) -> None:
         """Have programs' output go to what ``targets`` makes.
 
@@ -331,16 +334,16 @@ class PipeChannels:
 
         return end
 
-    def open(self, slot: Slot, log: LogSpec = LogSpec(), pid: int | None = None) -> Channel:  # noqa: B008 - frozen
-        """Make the channel of a slot: of the pipes that were kept, or those of the live process ``pid``, or new ones.
+    def open(self, slot: Slot, log: LogSpec = LogSpec(), left: Kept | None = None) -> Channel:  # noqa: B008 - frozen
+        """Make the channel of a slot: of the pipes that were held, or those of the process of ``left``, or new ones.
 
         Raises OSError where the system has no room for it.
         """
         channel = Channel(self._loop, self._targets, slot, log, self._keeping, self._made)
-        left = self._kept.get(channel.key)
-        kept = {} if left is None else reopened(left.fds)
+        held = self._kept.get(channel.key)
+        kept = {} if held is None else reopened(held.fds)
         self._kept.pop(channel.key, None)
-        taken = dict(kept) or pipes_of(pid)
+        taken = dict(kept) or ({} if left is None else _pipes_of(left))
         try:
             channel.begin(taken, self._partial.pop(channel.key, {}))
         except OSError:
@@ -354,6 +357,18 @@ class PipeChannels:
         if channel.streams != kept.keys() & set(STREAMS):
             channel.keep()
         return channel
+
+
+def _pipes_of(left: Kept) -> dict[str, int]:
+    """Open the pipes of a run's process, if there is one and it is no stranger that has got its pid."""
+    pid = pid_of(left.instance.state)
+    found = {} if pid is None else pipes_of(pid)
+    # Looked at only now: what was opened is that of the process that had the pid until here.
+    if pid is not None and not is_run(pid, left.born, f"{left.program}:{left.number}/{left.instance.run}"):
+        for fd in found.values():
+            os.close(fd)
+        return {}
+    return found
 
 
 def _load(path: str | None) -> dict[str, Rests]:

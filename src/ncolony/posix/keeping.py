@@ -39,7 +39,7 @@ LOST = "what a program writes is lost if it ends while no supervisor lives"
 _BLOCKED = tuple(sorted(signal.valid_signals() - {signal.SIGTERM}))
 
 
-class Kept:
+class Copies:
     """What was kept of one slot or program."""
 
     __slots__ = ("fds", "note")
@@ -75,9 +75,9 @@ class Keeping:
         """Tell whether there is a keeper that has all it was given, as far as is known."""
         return self._link is not None and self._link.idle
 
-    def recall(self) -> dict[str, dict[str, Kept]]:
+    def recall(self) -> dict[str, dict[str, Copies]]:
         """Return what an earlier supervisor left with its keeper, as it was kept; that keeper goes on as ours."""
-        found: dict[str, dict[str, Kept]] = {PIPES: {}, SOCKETS: {}}
+        found: dict[str, dict[str, Copies]] = {PIPES: {}, SOCKETS: {}}
         try:
             keeper = knock(self._folder)
         except OSError:
@@ -91,7 +91,7 @@ class Keeping:
                     break  # it has ended at this very moment, as it had nothing to wait for
                 kind, _, key = words[1].partition("/") if len(words) >= UNLABELLED else ("", "", "")
                 if len(fds) == len(words) - UNLABELLED and kind in found:
-                    found[kind][key] = Kept(words[2], dict(zip(words[UNLABELLED:], fds, strict=True)))
+                    found[kind][key] = Copies(words[2], dict(zip(words[UNLABELLED:], fds, strict=True)))
                 else:
                     close_all(fds)  # there is no room for them
             else:

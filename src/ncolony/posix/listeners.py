@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ncolony.core.program import Program
     from ncolony.core.sockets import Socket
     from ncolony.posix.binding import Place
-    from ncolony.posix.keeping import Keeping, Kept
+    from ncolony.posix.keeping import Copies, Keeping
 
 
 class Held:
@@ -47,7 +47,7 @@ class Listeners:
         self,
         say: Callable[[str], None],
         keeping: Keeping | None = None,
-        kept: Mapping[str, Kept] | None = None,
+        kept: Mapping[str, Copies] | None = None,
     ) -> None:
         """Begin with what an earlier version of this process has handed over.
 

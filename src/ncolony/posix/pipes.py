@@ -77,11 +77,9 @@ def reopened(kept: Mapping[str, int]) -> dict[str, int]:
     return found
 
 
-def pipes_of(pid: int | None) -> dict[str, int]:
+def pipes_of(pid: int) -> dict[str, int]:
     """Open the pipes anew that a live process writes its output to. Both streams may be one pipe by its own choice."""
     found: dict[str, int] = {}
-    if pid is None:
-        return found
     seen = set()
     for number, name in enumerate(STREAMS, 1):
         path = f"/proc/{pid}/fd/{number}"

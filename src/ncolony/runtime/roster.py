@@ -174,7 +174,7 @@ class Roster:
     def _adopt(self, place: Place, kept: Kept) -> None:
         pid = pid_of(kept.instance.state)
         if pid is not None or self._slots.channels.holds(place.slot()):
-            place.channel = self._slots.channels.open(place.slot(), place.program.log, pid)
+            place.channel = self._slots.channels.open(place.slot(), place.program.log, None if pid is None else kept)
             place.channel.began(kept.instance.run, pid or 0)
         run, scope = place.run_name(kept.instance.run), place.program.stop.scope
         if place.program.sockets and self._slots.listeners is not None:
