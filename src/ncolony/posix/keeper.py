@@ -70,7 +70,8 @@ class Keeper:
         """Hold nothing yet; supervisors come through ``door``."""
         self._door = door
         self._supervisor: socket.socket | None = None
-        self._held: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {}
+        self._held: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {}  # note and labels, and descriptors
+        self._last: tuple[str, ...] = ()
 
     def run(self) -> None:
         """Do as one supervisor after the other says, until there is nothing left to wait for."""
@@ -120,16 +121,15 @@ class Keeper:
             for key in keys:
                 self._drop(key)
             if words[0] == KEEP and len(fds) == len(words) - UNLABELLED:
-                self._held[words[1]] = (
-                    tuple(map(sys.intern, words[1:])),
-                    tuple(fds),
-                )  # most have the same note and labels
+                text = tuple(words[2:])
+                self._last = self._last if text == self._last else text  # one for all who have the same
+                self._held[words[1]] = self._last, tuple(fds)
                 return
         close_all(fds)
 
     def _give(self, supervisor: socket.socket) -> None:
-        for words, fds in self._held.values():
-            send(supervisor, (HAVE, *words), fds)
+        for key, (text, fds) in self._held.items():
+            send(supervisor, (HAVE, key, *text), fds)
         send(supervisor, (ALL, str(os.getpid())))
 
     def _wait(self) -> bool:
