@@ -13,7 +13,7 @@ from signal import SIGCHLD, SIGCONT, SIGKILL, SIGTERM
 from zlib import crc32
 
 TICKS = 100  # a second
-PIDS = range(100, 132)
+PIDS, SPARE_PIDS = range(100, 132), range(132, 200)
 REST = 0.03  # seconds before a pid is used again: the kernel goes round all others first
 COLONY = "simulated000"
 LATENESS = (0.0, 0.0, 0.0, 0.1, 0.4, 0.6, 3.0, None)
@@ -261,7 +261,9 @@ class Machine:
             if pid not in self.table and pid not in groups and self._rested.get(pid, -1.0) <= self.now:
                 self._last_pid = pid
                 return pid
-        return None
+        # In the end there is room again, though what programs have left on purpose may have all the others for good.
+        spare = (pid for pid in SPARE_PIDS if pid not in self.table and pid not in groups)
+        return next(spare, None) if self.friendly else None
 
     def fate(self, slot: tuple[str, int]) -> Fate:
         """Draw the fate of a slot's next process."""

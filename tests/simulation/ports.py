@@ -381,7 +381,7 @@ class SimSpawner:
             process = machine.table[pid]
             if process.slot != slot:
                 raise Broken("stranger", f"pid {pid} is taken for {name}, and is {process.mark or 'nobody'}'s")
-            if scope == "process":
+            if scope == "process" or process.scope == "tree":  # also one that has hidden its mark
                 process.scope = scope
             handle.hold(process)
         else:
