@@ -9,7 +9,7 @@ from ncolony.core.colonyspec import ColonySpec, GroupRule
 from ncolony.core.kept import Kept, fingerprint
 from ncolony.core.probespec import NOTIFY, Signs
 from ncolony.core.program import Need, ReadyRule, ReloadRule, RestartPolicy
-from ncolony.core.states import Instance, Ready, Running, Stopping
+from ncolony.core.states import Exited, Instance, Ready, Running, Stopping, pid_of
 from ncolony.runtime.critical import Critical
 from ncolony.runtime.dependencies import Dependencies
 from ncolony.runtime.grouping import Groups
@@ -50,7 +50,7 @@ class Served(Stage):
 
     def inherit(self, left):
         """Have an earlier supervisor have left processes, by number."""
-        self.spawner.survivors = {one.instance.state.pid for one in left.values()}
+        self.spawner.survivors = {pid for one in left.values() if (pid := pid_of(one.instance.state))}
         self.supervisor.remember({("web", number): one for number, one in left.items()})
 
     @property
@@ -385,6 +385,28 @@ def test_what_a_successor_could_not_reload_is_replaced_with_the_next_change(stag
     stage.apply(web(NEW, reload=rule, priority=7))
     stage.loop.advance(10)
     assert stage.alive == ["new"]
+
+
+def test_what_was_taken_over_is_reloaded_together_with_the_rest(stage):
+    """One that had been left as it ended, and is to run again, does not end the reload of those that serve."""
+    stage.inherit({1: kept(1, OLD, Running(51, 900.0)), 2: kept(2, OLD, Exited(0))})
+    stage.apply(web(OLD, instances=2))
+    stage.loop.advance(5)
+    stage.apply(web(NEW, instances=2))
+    stage.loop.advance(30)
+    assert stage.alive == ["new"] * 2
+    assert stage.ended == [""]
+
+
+def test_more_instances_of_which_some_were_left_over_are_reloaded_together(stage):
+    """A change makes a surplus process of an earlier supervisor one of those that there should be."""
+    stage.inherit({1: kept(1, OLD, Running(51, 900.0)), 2: kept(2, NEWER, Running(52, 900.0))})
+    stage.apply(web(OLD))
+    stage.loop.advance(5)
+    stage.apply(web(NEW, instances=2))
+    stage.loop.advance(30)
+    assert stage.alive == ["new"] * 2
+    assert stage.ended == [""]
 
 
 def test_a_surplus_process_that_is_needed_now_is_replaced_where_it_is_older(stage):

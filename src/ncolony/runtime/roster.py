@@ -124,6 +124,7 @@ class Roster:
         for place in self.places_of(program.name):
             if place.number > program.instances and not place.leaving:  # what leaves was told so, or serves in a reload
                 self.part_with(place, why=f"{program.instances} instances are enough")
+        taken = []
         for number in range(1, program.instances + 1):
             key = (program.name, number)
             place = self._places.get(key) or Place(program, number)
@@ -134,24 +135,24 @@ class Roster:
             place.program = program
             if key in self._kept:
                 self._take_over(place, self._kept.pop(key))
+                taken.append(place)
                 if place.instance.want == DOWN and program.autostart and not place.instance.held:
                     # It was removed, or all was being stopped, and here it is described.
                     self._slots.feed(place, Start())
             elif program.autostart and place.instance.want == DOWN:
                 self._slots.feed(place, Start())
-        if program.reload is not None and (old := self._taken_over_old(program)):
-            self.rolling().begin(program, old, _ANEW)
+        old = [place for place in taken if _is_of_another_description(place)]
+        if program.reload is not None and old:
+            self._reload(program, old)
         if self.all_described and any(name == program.name for name, _ in self._kept):
             self.let_go_surplus(program.name)  # its file could not be used until now
 
-    def _taken_over_old(self, program: Program) -> list[Place]:
-        """Return the places with processes that an earlier supervisor started from another description."""
-        now_means = fingerprint(program)
-        return [
-            place
-            for place in self.places_of(program.name)
-            if place.meant is None and place.meaning not in (0, now_means) and place.instance.want == UP
-        ]
+    def _reload(self, program: Program, old: list[Place]) -> None:
+        """Have what was taken over replaced; a reload of others that is under way is to be about all of them."""
+        if self.rolls is not None and self.rolls.is_under_way(program.name):
+            self.rolls.describe(program, old, _ANEW)
+        else:
+            self.rolling().begin(program, old, _ANEW)
 
     def _take_over(self, place: Place, kept: Kept, *, as_it_is: bool = False) -> None:
         """Go on where an earlier supervisor left off; ``as_it_is``: whatever it is described as by now."""
@@ -249,6 +250,11 @@ class Roster:
         ):
             self._slots.listeners.close(name)
         self.emptied()
+
+
+def _is_of_another_description(place: Place) -> bool:
+    """Tell whether an earlier supervisor has started what is in a place from another description."""
+    return place.meaning not in (0, fingerprint(place.program)) and place.instance.want == UP
 
 
 _ANEW = "it was described anew while no supervisor ran"
