@@ -5,7 +5,7 @@ Only type checkers import this module; at run time nothing pays for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Protocol  # noqa: TID253 - see above
 
 from ncolony.core.events import Event, Slot
@@ -14,6 +14,7 @@ from ncolony.core.launch import Launch, Outfit
 from ncolony.core.logspec import LogSpec
 from ncolony.core.probespec import Probe, Reports
 from ncolony.core.program import GROUP, Program
+from ncolony.core.sockets import Socket
 from ncolony.core.states import Ended, Ready, Spawned, SpawnFailed, Swept
 
 Fact = Spawned | SpawnFailed | Ready | Ended | Swept
@@ -130,11 +131,15 @@ class Spawner(Protocol):
 class Listeners(Protocol):
     """Listens for programs, so that their sockets outlive their processes."""
 
-    def open(self, program: Program) -> tuple[int, ...]:
+    def open(self, program: Program, besides: Collection[Socket] = ()) -> tuple[int, ...]:
         """Return the descriptors of a program's sockets, bound now where they are not yet.
 
-        What it had before and names no more is given up. Raises OSFailure.
+        What it had before and names no more is given up, unless it is among ``besides``: other slots of it, or this one
+        if it fails, need that. Raises OSFailure.
         """
+
+    def trim(self, name: str, wanted: Collection[Socket]) -> None:
+        """Give up what a program has beyond ``wanted``. Harmless where it has none."""
 
     def take_over(self, program: Program, run: str, born: int, pid: int | None) -> None:
         """Get a program's sockets back that an earlier supervisor had, from its process ``pid`` where there is one.

@@ -150,6 +150,33 @@ def test_another_option_takes_another_socket(listeners):
         other.listen()
 
 
+def test_what_other_slots_need_is_kept_until_nobody_does(listeners):
+    """In a reload some are as the program was before, and start again as that; then it is given up, by request."""
+    old, new = tcp("old"), tcp("new")
+    first = listeners.open(program(old))
+    second = listeners.open(program(new), (old, new))
+    assert answers(old)
+    assert answers(new)
+    assert listeners.open(program(old), (old, new)) == first
+    listeners.trim("web", (new,))
+    listeners.trim("never there", ())
+    assert not answers(old)
+    assert listeners.open(program(new)) == second
+
+
+@pytest.mark.parametrize("change", [{"reuse_port": True}, pytest.param({"v6only": False}, marks=with_ipv6)])
+def test_one_address_has_one_set_of_options_as_long_as_others_need_it(listeners, change):
+    """The old one is not closed for a new one that could not be bound beside it; without them it is."""
+    old = Socket("web", TCP6, "::1", free_port()) if "v6only" in change else tcp()
+    first = listeners.open(program(old))
+    new = replace(old, **change)
+    with pytest.raises(OSFailure, match="with another `reuse_port` or `v6only` while processes of the description"):
+        listeners.open(program(new), (old, new))
+    assert listeners.open(program(old), (old, new)) == first
+    inode = os.fstat(first[0]).st_ino
+    assert os.fstat(listeners.open(program(new))[0]).st_ino != inode
+
+
 def test_a_program_that_is_gone_has_no_sockets(listeners):
     """Whoever connects then has to be refused."""
     described = program(tcp())

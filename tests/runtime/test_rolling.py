@@ -9,6 +9,7 @@ from ncolony.core.colonyspec import ColonySpec, GroupRule
 from ncolony.core.kept import Kept, fingerprint
 from ncolony.core.probespec import NOTIFY, Signs
 from ncolony.core.program import Need, ReadyRule, ReloadRule, RestartPolicy
+from ncolony.core.sockets import TCP, Socket
 from ncolony.core.states import Exited, Instance, Ready, Running, Stopping, pid_of
 from ncolony.runtime.critical import Critical
 from ncolony.runtime.dependencies import Dependencies
@@ -370,6 +371,70 @@ def test_a_change_while_no_supervisor_ran_is_reloaded_too(stage):
     stage.loop.advance(30)
     assert stage.alive == ["newer"] * 2
     assert stage.ended[-1] == ""
+
+
+class Doors:
+    """Listeners that note what is held (the Listeners port)."""
+
+    def __init__(self):
+        self.held = set()
+
+    def open(self, described, besides=()):
+        """Hold what is wanted."""
+        wanted = {one.name for one in described.sockets}
+        self.held = wanted | (self.held & {one.name for one in besides})
+        return tuple(range(len(wanted)))
+
+    def trim(self, _, wanted):
+        """Give up the rest."""
+        self.held &= {one.name for one in wanted}
+
+    def close(self, _):
+        """Give up everything."""
+        self.held = set()
+
+
+def at(name):
+    """Describe where to listen."""
+    return {"sockets": (Socket(name, TCP, "127.0.0.1", 80 + len(name)),)}
+
+
+@pytest.fixture
+def doors(stage):
+    """Whoever listens for the programs of the stage."""
+    stage.supervisor.listeners = made = Doors()
+    return made
+
+
+def test_old_processes_keep_their_sockets_until_the_last_of_them_is_replaced(stage, doors):
+    """Each may end, and be started again with what it had; when the reload is over the old address is closed."""
+    stage.begin(instances=2, **at("old"))
+    stage.apply(web(NEW, instances=2, reload=ReloadRule(min_healthy=3.0), **at("longer")))
+    assert doors.held == {"old", "longer"}
+    next(one for one in stage.spawner.living if one.launch.args == OLD).end(0)
+    stage.loop.advance(1.1)
+    assert stage.alive.count("old") == 2
+    assert doors.held == {"old", "longer"}
+    stage.loop.advance(30)
+    assert stage.alive == ["new"] * 2
+    assert doors.held == {"longer"}
+
+
+@pytest.mark.parametrize("fails", [0.0, 3.0], ids=["beside it", "in its place"])
+def test_a_reload_that_fails_leaves_the_old_ones_their_sockets(stage, doors, fails):
+    """Also where the only one had been replaced by then; what the new one alone listened on is closed."""
+    stage.begin(**at("old"))
+    stage.spawner.acts[NEW] = Act(fails="" if fails else "no such file")
+    stage.apply(web(NEW, reload=ReloadRule(min_healthy=2.0), **at("longer")))
+    stage.loop.advance(1.0)
+    stage.spawner.acts[NEW] = Act(fails="no such file")
+    stage.loop.advance(10.0)
+    assert stage.alive == ["old"]
+    assert doors.held == {"old"}
+    stage.process.end(0)
+    stage.loop.advance(2.0)
+    assert stage.alive == ["old"]
+    assert doors.held == {"old"}
 
 
 @pytest.mark.parametrize("rule", [ReloadRule(), None], ids=["gapless", "at once"])

@@ -1,7 +1,9 @@
 """Reloads of real servers under visitors that never stop asking."""
 
 import json
+import os
 import re
+import signal
 import socket
 import threading
 from pathlib import Path
@@ -136,6 +138,34 @@ def test_a_broken_new_version_changes_nothing(colony, site):
         colony.wait_for(r"web was reloaded", since=since)
     assert visitor.failures == []
     assert site.ask() == "version 2"
+
+
+@on_both
+def test_a_broken_new_version_at_another_address_leaves_the_old_one_its_own(colony, site):
+    """It can be started again there, and nobody is refused meanwhile; nobody listens at the other address any more."""
+    colony.start("--minrestartdelay", "0.1")
+    site.describe("version 1")
+    colony.wait_for(r"web is ready")
+    (before,) = colony.pids("web")
+    other = free_port()
+    with Visitor(site) as visitor:
+        colony.conf("web", {**EXAMPLE, "sockets": {"web": f"tcp://{HOST}:{other}"}, "args": ["sh", "-c", "exit 3"]})
+        colony.wait_for(r"web goes on as it was: web:2, new beside it, exited with status 3 before it was ready")
+        os.kill(before, signal.SIGTERM)
+        (after,) = until(lambda: list(set(colony.pids("web")) - {before}), "the next process")
+        since = visitor.answers["version 1"]
+        until(lambda: visitor.answers["version 1"] > since + 1, "more answers")
+    assert visitor.failures == []
+    assert list(colony.pids("web")) == [after]
+    with socket.socket() as client:
+        assert client.connect_ex((HOST, other)) != 0
+    since = colony.here()
+    site.port, left = other, site.port
+    site.describe("version 2")
+    colony.wait_for(r"web was reloaded", since=since)
+    assert site.ask() == "version 2"
+    with socket.socket() as client:
+        assert client.connect_ex((HOST, left)) != 0
 
 
 @on_native

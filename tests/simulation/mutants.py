@@ -276,6 +276,7 @@ def _leave_surplus(self):
 _other("old ones go before new ones are ready", Roll, "_is_ready", _at_once)
 _other("surplus stays", Roll, "leave_off", _leave_surplus)
 _other("a reload restarts all at once", rolling, "serves", lambda place: False)
+_other("old ones lose their sockets in a reload", rolling.Rolls, "sockets_besides", lambda self, name: ())
 _other("sockets are not taken over", sockets.SimListeners, "take_over", _nothing)
 MUTANTS["sockets are closed at every end"] = (
     (Slots, "_part", lambda self, place, *, left, part=Slots._part: (

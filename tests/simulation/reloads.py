@@ -32,10 +32,6 @@ class ReloadRules:
         """Tell whether slots of a program may run what it was before: it is being reloaded, or that has failed."""
         return self._rules.life.supervisor.is_reloading(name) or name in self._failed
 
-    def uncertain(self) -> set[str]:
-        """Return the programs of which that is so."""
-        return {*self._floors, *self._failed}
-
     def started(self, key, launch, program) -> None:
         """Nothing: that a slot has one process is seen elsewhere."""
 

@@ -22,14 +22,14 @@ class SimListeners:
         self.spare: dict[tuple, int] = dict(self._machine.kept_sockets)
         self._machine.kept_sockets.clear()
 
-    def open(self, program) -> tuple[int, ...]:
+    def open(self, program, besides=()) -> tuple[int, ...]:
         if not program.sockets and program.name not in self.held:
             return ()
         self._life.port()
+        self._life.rules.sockets.opening(program)
         held = self.held.setdefault(program.name, {})
         wanted = [place_of(socket) for socket in program.sockets]
-        for place in [place for place in held if place not in wanted]:
-            self._machine.sockets.discard(held.pop(place))
+        self._give_up(held, {*wanted, *map(place_of, besides)})
         for place in wanted:
             if place not in held and place in self.spare:
                 held[place] = self.spare.pop(place)
@@ -38,6 +38,14 @@ class SimListeners:
                     raise OSFailure("cannot listen: the address is in use")
                 held[place] = self._machine.socket()
         return tuple(held[place] for place in wanted)
+
+    def trim(self, name: str, wanted) -> None:
+        self._life.port()
+        self._give_up(self.held.get(name, {}), set(map(place_of, wanted)))
+
+    def _give_up(self, held, wanted) -> None:
+        for place in [place for place in held if place not in wanted]:
+            self._machine.sockets.discard(held.pop(place))
 
     def take_over(self, program, run: str, born: int, pid: int | None) -> None:
         self._life.port()
@@ -77,15 +85,13 @@ class SocketRules:
     def __init__(self, rules) -> None:
         self._rules, self._machine = rules, rules.machine
         self._known: dict[str, dict[tuple, int]] = {}
-        """By program, what it has been given and is still described with."""
+        """By program, what it has been given, and it or a slot of it is still described with."""
         self._left: set[str] = set()
 
     def started(self, key, launch, program) -> None:
         """See that a process gets what it is to get, and the same as those before it."""
         if len(launch.listening) != len(program.sockets):
             raise Broken("sockets", f"{key} gets {len(launch.listening)} sockets of {len(program.sockets)}")
-        if self._rules.reloads.may_differ(key[0]):
-            self._known.pop(key[0], None)  # old and new descriptions open and give up what they name
         known = self._known.setdefault(key[0], {})
         for socket, fd in zip(program.sockets, launch.listening, strict=True):
             place = place_of(socket)
@@ -97,14 +103,34 @@ class SocketRules:
     def saw(self, event, _) -> None:
         """Forget what is described no more: it may be closed, and opened anew."""
         if isinstance(event, events.ProgramsChanged):
-            wanted = () if event.program is None else [place_of(socket) for socket in event.program.sockets]
-            known = self._known.get(event.name, {})
-            self._known[event.name] = {place: fd for place, fd in known.items() if place in wanted}
+            gapless = event.program is not None and event.program.reload is not None
+            self._forget(event.name, event.program, slots=gapless)
+        elif isinstance(event, events.ReloadEnded):
+            program = self._rules.life.supervisor.programs.get(event.program)
+            self._forget(event.program, program, slots=True, itself=False)
         elif isinstance(event, events.AllDescribed):
             supervisor = self._rules.life.supervisor
             there = {name for name, _ in supervisor._slots.places if name in supervisor.programs}
             there &= self._left
             self._known = {name: known for name, known in self._known.items() if name in there}
+
+    def opening(self, program) -> None:
+        """What no slot is described with may be given up now."""
+        described = self._rules.life.supervisor.programs.get(program.name)
+        self._forget(program.name, described, slots=True, itself=False, more=program.sockets)
+
+    def _forget(self, name: str, program, *, slots: bool, itself: bool = True, more=()) -> None:
+        """Forget all sockets but those of a program, of its slots that are no surplus, and ``more``."""
+        wanted = [*more]
+        if program is not None:
+            wanted += program.sockets if itself else ()
+            places = self._rules.life.supervisor._slots.places
+            for number in range(1, program.instances + 1) if slots else ():
+                place = places.get((name, number))
+                if place is not None and not place.leaving:
+                    wanted += place.program.sockets
+        kept = set(map(place_of, wanted))
+        self._known[name] = {place: fd for place, fd in self._known.get(name, {}).items() if place in kept}
 
     def closing(self, name: str) -> None:
         """See that nobody has what is going to be closed."""
@@ -117,8 +143,6 @@ class SocketRules:
 
     def recovered(self) -> None:
         """Another supervisor keeps those of programs of which anything was left."""
-        for name in self._rules.reloads.uncertain():
-            self._known.pop(name, None)
         self._left = {name for name, _ in self._rules.life.kept}
 
     def check(self, life, places) -> None:
@@ -127,7 +151,7 @@ class SocketRules:
         if {*held, *life.listeners.spare.values()} != self._machine.sockets:
             raise Broken("sockets", f"{self._machine.sockets} are open, and {held} are held")
         for key, place in places.items():
-            if isinstance(place.instance.state, Starting | Running) and not self._rules.reloads.may_differ(key[0]):
+            if isinstance(place.instance.state, Starting | Running):
                 known = self._known.get(key[0], {})
                 for one, fd in known.items():
                     if life.listeners.held.get(key[0], {}).get(one) != fd:

@@ -8,9 +8,10 @@ from ncolony.posix.handing import LISTENING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from ncolony.core.program import Program
+    from ncolony.core.sockets import Socket
     from ncolony.posix.keeping import Copies, Keeping
     from ncolony.posix.listeners import Listeners
 
@@ -29,13 +30,18 @@ class Sockets:
 
         return Listeners(self._say, self._keeping, kept)
 
-    def open(self, program: Program) -> tuple[int, ...]:
+    def open(self, program: Program, besides: Collection[Socket] = ()) -> tuple[int, ...]:
         """Return the descriptors of a program's sockets; see ports.py. Raises :class:`OSFailure`."""
         if self.made is None:
             if not program.sockets:
                 return ()
             self.made = self._make({})
-        return self.made.open(program)
+        return self.made.open(program, besides)
+
+    def trim(self, name: str, wanted: Collection[Socket]) -> None:
+        """Give up what a program has beyond ``wanted``."""
+        if self.made is not None:
+            self.made.trim(name, wanted)
 
     def take_over(self, program: Program, run: str, born: int, pid: int | None) -> None:
         """Get a program's sockets back from its process; see ports.py."""

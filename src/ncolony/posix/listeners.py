@@ -20,7 +20,7 @@ from ncolony.posix.keeping import SOCKETS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Container, Iterable, Mapping
 
     from ncolony.core.program import Program
     from ncolony.core.sockets import Socket
@@ -66,8 +66,8 @@ class Listeners:
         if keeping is not None:
             keeping.renewed.append(self._keep_anew)
 
-    def open(self, program: Program) -> tuple[int, ...]:
-        """Return the descriptors of a program's sockets, bound now where they are not; others of it are given up.
+    def open(self, program: Program, besides: Collection[Socket] = ()) -> tuple[int, ...]:
+        """Return the descriptors of a program's sockets, bound now where they are not; see ports.py.
 
         Raises :class:`OSFailure`.
         """
@@ -75,11 +75,11 @@ class Listeners:
             return ()
         held = self._held.setdefault(program.name, {})
         wanted = {place_of(socket): socket for socket in program.sockets}
-        for place in [place for place in held if place not in wanted]:
-            _give_up(held.pop(place))
+        _trim(held, {*wanted, *map(place_of, besides)})
         for place, socket in wanted.items():
             self._claim(held, place, socket)
             if place in held and not _adjust(held[place], socket):
+                _check_options(socket, besides)
                 _give_up(held.pop(place))
             if place not in held:
                 held[place] = _hold(bind(socket), socket)
@@ -87,6 +87,12 @@ class Listeners:
                 os.set_blocking(held[place].fd, True)
         self._keep(program.name)
         return tuple(held[place].fd for place in wanted)
+
+    def trim(self, name: str, wanted: Collection[Socket]) -> None:
+        """Give up what a program has beyond ``wanted``."""
+        if name in self._held:
+            _trim(self._held[name], set(map(place_of, wanted)))
+            self._keep(name)
 
     def take_over(self, program: Program, run: str, born: int, pid: int | None) -> None:
         """Get a program's sockets back: handed over, or from its process ``pid`` that an earlier supervisor started.
@@ -242,6 +248,22 @@ def _give_up(held: Held) -> None:
                 os.unlink(held.socket.host)
         except OSError:
             pass
+
+
+def _trim(held: dict[Place, Held], wanted: Container[Place]) -> None:
+    for place in [place for place in held if place not in wanted]:
+        _give_up(held.pop(place))
+
+
+def _check_options(socket: Socket, besides: Iterable[Socket]) -> None:
+    """Raise OSFailure where another description needs the same address with other options: there can be one."""
+    for other in besides:
+        options = other.reuse_port, other.v6only
+        if place_of(other) == place_of(socket) and options != (socket.reuse_port, socket.v6only):
+            raise OSFailure(
+                f"cannot listen on {address_of(socket)} with another `reuse_port` or `v6only` while processes of the"
+                " description before listen on it; a restart can"
+            )
 
 
 def _adjust(held: Held, socket: Socket) -> bool:

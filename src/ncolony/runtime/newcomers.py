@@ -16,9 +16,13 @@ from ncolony.core.states import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ncolony.core.events import InstanceChanged
     from ncolony.core.program import Program
+    from ncolony.core.sockets import Socket
     from ncolony.runtime.place import Place
+    from ncolony.runtime.slots import Slots
 
 
 def give(place: Place, program: Program) -> None:
@@ -27,6 +31,18 @@ def give(place: Place, program: Program) -> None:
         place.program = program
         if place.channel is not None:
             place.channel.describe(place.slot(), program.log)
+
+
+def own(slots: Slots, program: Program) -> list[Place]:
+    """Return the places of a program that are no surplus, and are not to be forgotten."""
+    found = (slots.places.get((program.name, number)) for number in range(1, program.instances + 1))
+    return [place for place in found if place is not None and not place.leaving]
+
+
+def sockets_of(programs: Iterable[Program]) -> list[Socket]:
+    """Return the sockets of all descriptions; of the same one, once."""
+    found = {id(program): program for program in programs}
+    return [socket for program in found.values() for socket in program.sockets]
 
 
 def serves(place: Place) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ncolony.core import events
 from ncolony.core.kept import fingerprint
 from ncolony.core.states import DOWN, UP, Exited, Fatal, Running
-from ncolony.runtime.newcomers import failure, give, is_settled, serves
+from ncolony.runtime.newcomers import failure, give, is_settled, own, serves
 from ncolony.runtime.place import is_outdated
 
 TYPE_CHECKING = False
@@ -112,6 +112,10 @@ class Roll:
         """Tell whether a slot is on trial, or surplus."""
         return number in self._trial or number in self._surge
 
+    def descriptions(self) -> list[Program]:
+        """Return what places are described as, and what they are put back to if a new process is no good."""
+        return [self._program, *self._before.values(), *(place.program for place in self._own())]
+
     def waits_for(self) -> str:
         """Say who has to be ready next."""
         names = [str(events.Slot(self._program.name, number, self._program.instances)) for number in self._missing()]
@@ -163,9 +167,7 @@ class Roll:
 
     def _own(self) -> list[Place]:
         """Return the places of the program that are no surplus."""
-        places = self._slots.places
-        found = (places.get((self._program.name, number)) for number in range(1, self._program.instances + 1))
-        return [place for place in found if place is not None and not place.leaving]
+        return own(self._slots, self._program)
 
     def _hold(self) -> float:
         steady = STEADY if self._program.ready is None else 0.0

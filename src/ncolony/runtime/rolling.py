@@ -12,15 +12,16 @@ from ncolony.core import events
 from ncolony.core.kept import fingerprint
 from ncolony.core.program import ReloadRule
 from ncolony.core.states import UP, Stopped
-from ncolony.runtime.newcomers import give, serves
+from ncolony.runtime.newcomers import give, own, serves, sockets_of
 from ncolony.runtime.roll import Roll
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from ncolony.core.events import Event
     from ncolony.core.program import Program
+    from ncolony.core.sockets import Socket
     from ncolony.runtime.place import Place
     from ncolony.runtime.slots import Slots
 
@@ -38,6 +39,7 @@ class Rolls:
         self._refused: dict[str, tuple[Program, str]] = {}
         """By program: the description that is not in use everywhere, and why."""
         slots.observers.append(self)
+        slots.sockets_besides = self.sockets_besides
 
     def begin(self, program: Program, places: Sequence[Place], why: str, rule: ReloadRule | None = None) -> None:
         """Replace the processes of places. Where none of them serves, there is nothing to spare: all at once."""
@@ -103,6 +105,14 @@ class Rolls:
             self._rolls.pop(name).rest()
             self._tell_end(name, "the colony is being stopped")
 
+    def sockets_besides(self, name: str) -> Collection[Socket]:
+        """Return the sockets that slots of a program need by any description of theirs, or when they are put back."""
+        if name in self._rolls:
+            return sockets_of(self._rolls[name].descriptions())
+        if name in self._refused:
+            return sockets_of(place.program for place in own(self.slots, self._refused[name][0]))
+        return ()
+
     def _tell_end(self, name: str, why: str) -> None:
         self.slots.tell(events.ReloadEnded(name, f"is not reloaded any further: {why}"))
 
@@ -112,6 +122,8 @@ class Rolls:
         if refused:
             self._refused[program.name] = (program, why)
         self.slots.tell(events.ReloadEnded(program.name, why))
+        if self.slots.listeners is not None:
+            self.slots.listeners.trim(program.name, sockets_of(place.program for place in own(self.slots, program)))
 
     def saw(self, event: Event) -> None:
         """Pass changes on to the reloads that they concern."""

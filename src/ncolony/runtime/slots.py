@@ -35,9 +35,10 @@ from ncolony.runtime.launching import environment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from ncolony.core.events import Event
+    from ncolony.core.sockets import Socket
     from ncolony.core.states import Input, Output
     from ncolony.ports import Channels, Fact, Gate, Listeners, Loop, Observer, Outfitter, Spawner
     from ncolony.runtime.place import Place
@@ -68,6 +69,8 @@ class Slots:
         self.places: dict[tuple[str, int], Place] = {}
         self.emptied: Callable[[Place], None] = _ignore
         """Called when a place that was to be forgotten is stopped."""
+        self.sockets_besides: Callable[[str], Collection[Socket]] = _none
+        """Returns the sockets that slots of a program need by other descriptions, or may need again."""
         self._colony = colony
         self._inherit = inherit
         self._inbox: deque[tuple[Place, Input]] = deque()
@@ -208,7 +211,9 @@ class Slots:
         program = place.program
         place.born = self.loop.now()
         try:
-            listening = self.listeners.open(program) if self.listeners is not None else ()
+            listening: tuple[int, ...] = ()
+            if self.listeners is not None:
+                listening = self.listeners.open(program, self.sockets_besides(program.name))
             read = self.spawner.variables(program.env_files) if program.env_files else None
         except OSFailure as failure:
             self.feed(place, SpawnFailed(run, str(failure)))
@@ -280,3 +285,8 @@ _NOTHING = Outfit()
 
 def _ignore(_: Place) -> None:
     """Do nothing: nobody has to know."""
+
+
+def _none(_: str) -> Collection[Socket]:
+    """Return nothing: there are no reloads yet, and all slots of a program are described alike."""
+    return ()
