@@ -274,7 +274,7 @@ class Rules:
     def _judge_job(self, one: Expected, event, program) -> None:
         """Work out when a run that has failed may be tried again; when its time comes is seen elsewhere."""
         given, policy = event.given, program.restart
-        one.settled, one.earliest = False, -inf
+        one.settled, one.earliest, one.failed_so = False, -inf, 0
         if not (isinstance(given, Ended) and isinstance(event.before.state, Running)):
             one.failures = event.after.attempt
         elif given.status is None or given.status in policy.ok_exits:
