@@ -10,7 +10,7 @@ from ncolony.core.kept import Kept, fingerprint
 from ncolony.core.probespec import NOTIFY, Signs
 from ncolony.core.program import Need, ReadyRule, ReloadRule, RestartPolicy
 from ncolony.core.sockets import TCP, Socket
-from ncolony.core.states import Exited, Instance, Ready, Running, Stopping, pid_of
+from ncolony.core.states import Exited, Instance, Ready, Running, Stopping, Waiting, pid_of
 from ncolony.runtime.critical import Critical
 from ncolony.runtime.dependencies import Dependencies
 from ncolony.runtime.grouping import Groups
@@ -529,6 +529,16 @@ def test_a_successor_that_needs_fewer_surplus_processes_ends_the_others(stage):
     stage.loop.advance(60)
     assert set(stage.states) == {("web", 1)}
     assert stage.alive == ["new"]
+
+
+def test_a_surplus_slot_that_waited_is_not_started_by_a_successor(stage):
+    """What it waited for is there now, and there are enough others."""
+    left = {1: kept(1, OLD, Running(51, 900.0)), 2: kept(2, OLD, Waiting(900.0)), 3: kept(3, OLD, Waiting(900.0))}
+    stage.inherit(left)
+    stage.apply(web(OLD))
+    stage.supervisor.let_go_surplus("web")
+    assert stage.states == {("web", 1): "running"}
+    assert [one.pid for one in stage.spawner.processes] == [51]
 
 
 @pytest.mark.parametrize("comes_up", [True, False])

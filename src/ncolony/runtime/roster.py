@@ -183,8 +183,8 @@ class Roster:
         if pid is not None or isinstance(kept.instance.state, Sweeping):
             place.process = self._slots.spawner.adopt(run, kept, pid, lambda fact: self._slots.feed(place, fact), scope)
         self._slots.arm(place)
-        if isinstance(kept.instance.state, Waiting) and place.program.name in self.programs:  # else it is let go
-            self._slots.await_turn(place)
+        if isinstance(kept.instance.state, Waiting) and place.program.name in self.programs and not place.leaving:
+            self._slots.await_turn(place)  # else it is let go, or begins anew
 
     def remember(self, kept: Mapping[tuple[str, int], Kept]) -> None:
         """Learn how an earlier supervisor left things; they are taken over program by program as those are described.
