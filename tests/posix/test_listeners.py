@@ -17,6 +17,7 @@ from ncolony.core.record import replace
 from ncolony.core.sockets import TCP, TCP6, UDP, UDP6, UNIX, Socket
 from ncolony.posix.binding import FIRST_HELD
 from ncolony.posix.handing import LISTENING
+from ncolony.posix.keeping import Copies
 from ncolony.posix.listeners import Listeners
 from tests.posix.conftest import OTHER, as_root
 
@@ -361,6 +362,22 @@ def test_what_no_program_has_any_more_is_closed(said, monkeypatch, handed_over):
     Listeners(said.append).settle()
     with pytest.raises(OSError, match=os.strerror(errno.EBADF)):
         os.fstat(copy)
+
+
+def test_a_program_that_is_stopped_keeps_what_the_keeper_has_of_it(listeners, said):
+    """Nothing else is left of it, and who connects goes on to wait. What was another's by name is closed, as before."""
+    mine, others = tcp("mine"), tcp("others")
+    copies = [os.dup(fd) for fd in (*listeners.open(program(mine)), *listeners.open(program(others, name="gone")))]
+    inode = os.fstat(copies[0]).st_ino
+    kept = {"web": Copies("", {"0": copies[0]}), "gone": Copies("", {"0": copies[1]})}
+    after = Listeners(said.append, None, kept)
+    listeners.close_all()
+    after.settle([program(mine, others)])
+    assert answers(mine)
+    assert not answers(others)
+    assert os.fstat(after.open(program(mine))[0]).st_ino == inode
+    after.close_all()
+    assert not answers(mine)
 
 
 @pytest.mark.parametrize("value", ["", "x", "0", "1 2", "-1", "99999999999999999999", "3 ; 4"])

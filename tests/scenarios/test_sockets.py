@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ncolony.control.client import Client
 from ncolony.core.sockets import SOCKET_KEYS
 from tests.scenarios.colony import NATIVE, RunningColony, descriptors_of, gone, on_both, on_native, until
 from tests.survival.conftest import Mortal
@@ -363,6 +364,28 @@ def test_who_connects_while_program_and_supervisor_are_dead_is_served_in_the_end
         client.connect((HOST, web.port))
         mortal.again()
         assert int(client.makefile().readline().split()[0]) == mortal.one("web", other_than=pid)
+
+
+@on_native
+def test_who_connects_to_a_stopped_program_is_served_by_a_start_under_the_next_supervisor(mortal):
+    """There is neither a process of it nor a record: the keeper alone says that it had a socket."""
+    web = Web(mortal)
+    web.describe("web", autostart=False)
+    mortal.conf("other", {"args": ["sleep", "1000"]})
+    mortal.start()
+    mortal.wait_for("other runs")
+    mortal.ctl("start", "web")
+    with Client(str(mortal.messages / ".ncolony")) as client:
+        client.ask("stop", names=["web"], hold=False)
+    with socket.socket() as visitor:
+        visitor.settimeout(30)
+        visitor.connect((HOST, web.port))
+        mortal.kill()
+        since = mortal.here()
+        mortal.again()
+        mortal.wait_for("other runs on", since=since)
+        mortal.ctl("start", "web")
+        assert int(visitor.makefile().readline().split()[0]) == mortal.one("web")
 
 
 @on_native

@@ -273,11 +273,19 @@ def _leave_surplus(self):
     self.rest()
 
 
+def _settle_without_programs(self, programs=(), settle=sockets.SimListeners.settle):
+    settle(self)
+
+
 _other("old ones go before new ones are ready", Roll, "_is_ready", _at_once)
 _other("surplus stays", Roll, "leave_off", _leave_surplus)
 _other("a reload restarts all at once", rolling, "serves", lambda place: False)
 _other("old ones lose their sockets in a reload", rolling.Rolls, "sockets_besides", lambda self, name: ())
-_other("sockets are not taken over", sockets.SimListeners, "take_over", _nothing)
+_other("sockets of who is stopped are not taken over", sockets.SimListeners, "settle", _settle_without_programs)
+MUTANTS["sockets are not taken over"] = (
+    (sockets.SimListeners, "take_over", _nothing),
+    (sockets.SimListeners, "settle", _settle_without_programs),
+)
 MUTANTS["sockets are closed at every end"] = (
     (Slots, "_part", lambda self, place, *, left, part=Slots._part: (
         self.listeners.close(place.program.name), part(self, place, left=left))),

@@ -60,8 +60,12 @@ class SimListeners:
         for socket in self.held.pop(name, {}).values():
             self._machine.sockets.discard(socket)
 
-    def settle(self) -> None:
-        """Close what was kept and no program has."""
+    def settle(self, programs=()) -> None:
+        """Close what was kept and is of no program."""
+        for program in programs:
+            for place in map(place_of, program.sockets):
+                if place in self.spare:
+                    self.held.setdefault(program.name, {})[place] = self.spare.pop(place)
         for socket in self.spare.values():
             self._machine.sockets.discard(socket)
         self.spare = {}
@@ -86,7 +90,6 @@ class SocketRules:
         self._rules, self._machine = rules, rules.machine
         self._known: dict[str, dict[tuple, int]] = {}
         """By program, what it has been given, and it or a slot of it is still described with."""
-        self._left: set[str] = set()
 
     def started(self, key, launch, program) -> None:
         """See that a process gets what it is to get, and the same as those before it."""
@@ -110,9 +113,7 @@ class SocketRules:
             self._forget(event.program, program, slots=True, itself=False)
         elif isinstance(event, events.AllDescribed):
             supervisor = self._rules.life.supervisor
-            there = {name for name, _ in supervisor._slots.places if name in supervisor.programs}
-            there &= self._left
-            self._known = {name: known for name, known in self._known.items() if name in there}
+            self._known = {name: known for name, known in self._known.items() if name in supervisor.programs}
 
     def opening(self, program) -> None:
         """What no slot is described with may be given up now."""
@@ -142,8 +143,7 @@ class SocketRules:
         self._known.pop(name, None)
 
     def recovered(self) -> None:
-        """Another supervisor keeps those of programs of which anything was left."""
-        self._left = {name for name, _ in self._rules.life.kept}
+        """Another supervisor keeps them all, also where nothing else is left of a program."""
 
     def check(self, life, places) -> None:
         """See that who runs has its sockets, and that nothing is open twice, or by nobody."""

@@ -168,7 +168,7 @@ class World:
         described = frozenset(self.conf)
         settle(life.supervisor, described, self.machine.tell, lambda _: LogSpec(), self.machine.environment)
         life.channels.settle(described)
-        life.listeners.settle()
+        life.listeners.settle(life.supervisor.programs.values())
         life.supervisor.described_all()
 
     def _describe(self, life: Life, names) -> None:

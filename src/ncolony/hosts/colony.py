@@ -183,7 +183,7 @@ class Colony:
         settle(self._supervisor, described, self._say, self._channels.log_left)
         self._channels.settle(described)
         if self._sockets.made is not None:
-            self._sockets.made.settle()
+            self._sockets.made.settle(self._supervisor.programs.values())
         self._supervisor.described_all()
         if self._memory.state is not None:
             from ncolony.hosts.guard import Guard

@@ -57,12 +57,14 @@ class Listeners:
         self._say, self._keeping = say, keeping
         self._held: dict[str, dict[Place, Held]] = {}
         self._spare = _handed_over()
+        self._owners: dict[Place, str] = {}
+        """Whose a spare socket was, where the keeper has said so."""
         self._kept: dict[str, tuple[Held, ...] | None] = {}
         """What the keeper has by now, by program; None: what an earlier supervisor gave it."""
         for name, one in (kept or {}).items():
             self._kept[name] = None
             for fd in one.fds.values():
-                self._take_back(fd)
+                self._take_back(fd, name)
         if keeping is not None:
             keeping.renewed.append(self._keep_anew)
 
@@ -137,12 +139,19 @@ class Listeners:
             self.close(name)
         self.settle()
 
-    def settle(self) -> None:
-        """Close what was handed over and no program has."""
+    def settle(self, programs: Iterable[Program] = ()) -> None:
+        """Close what was handed over and is none of ``programs``.
+
+        One that is stopped keeps its own, as under the supervisor before: nothing else may be left of it.
+        """
+        for program in programs:
+            for socket in program.sockets:
+                if self._owners.get(place_of(socket), program.name) == program.name:
+                    self._claim(self._held.setdefault(program.name, {}), place_of(socket), socket)
         for fd in self._spare.values():
             os.close(fd)
-        self._spare = {}
-        for name in list(self._kept):
+        self._spare, self._owners = {}, {}
+        for name in {**self._kept, **self._held}:
             self._keep(name)
 
     def leave(self) -> None:
@@ -171,9 +180,11 @@ class Listeners:
     def _all(self) -> list[int]:
         return [*self._spare.values(), *(one.fd for held in self._held.values() for one in held.values())]
 
-    def _take_back(self, fd: int) -> None:
+    def _take_back(self, fd: int, name: str) -> None:
         """Have a socket that was kept ready for its program."""
         place = place_of_fd(fd)
+        if place is not None:
+            self._owners[place] = name
         if place is None or place in self._spare:
             os.close(fd)
             return
