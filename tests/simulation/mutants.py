@@ -188,8 +188,11 @@ Slots_arm = Slots.arm
 _other("last words come after the news of the end", Slots, "_part", _part)
 _other("pipes of a removed program stay open", Roster, "forget", _forget)
 _other("timers are not cancelled", Slots, "arm", _arm)
-_other("what is changed keeps its process", supervisor, "plan", lambda current, wanted, plan=supervisor.plan: tuple(
-    replace(act, restart=False) if hasattr(act, "restart") else act for act in plan(current, wanted)))  # fmt: skip
+MUTANTS["what is changed keeps its process"] = (
+    (supervisor, "plan", lambda current, wanted, plan=supervisor.plan: tuple(
+        replace(act, restart=False) if hasattr(act, "restart") else act for act in plan(current, wanted))),
+    (roster, "is_outdated", lambda *_: False),
+)  # fmt: skip
 _other("needs hold nobody back", Slots, "held_back", lambda self, place: "")
 _other("a lost need concerns nobody", Dependencies, "_judge", _nothing)
 _other("nobody hears that a need is met", Supervisor, "reconsider", _nothing)

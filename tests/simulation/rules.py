@@ -412,10 +412,12 @@ class Rules:
         described = supervisor.described(*key)
         if key[0] not in supervisor.programs or supervisor.closing or not self.of(key).needs:
             return
+        one = self.of(key)
+        one.needs = tuple(pair for pair in one.needs if pair[0] in described.needs)  # else a loss is none, also later
         if self._goes_in_a_cycle(supervisor, described):
             return
-        for need, meant in self.of(key).needs:
-            same = need in described.needs and supervisor.programs.get(need.program) is meant
+        for need, meant in one.needs:
+            same = supervisor.programs.get(need.program) is meant
             if same and need.on_loss == STOP and not self._holds(supervisor, need):
                 raise Broken("needs", f"{key} runs on, and {need.program} is not {need.condition} any more")
 
