@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from ncolony.core.errors import OSFailure
 from ncolony.loop import Loop
 from ncolony.posix.exits import PidfdExits
 from ncolony.posix.keeper import receive, send
 from ncolony.posix.keeping import PIPES, SOCKETS, Keeping
 from ncolony.posix.link import at_door, knock
+from ncolony.posix.listeners import Listeners
 from tests.posix.conftest import turn_until
+from tests.posix.test_listeners import answers, program, tcp
 from tests.scenarios.colony import descriptors_of
 
 IDLE = 4  # descriptors of a keeper that holds nothing: 0, 1, 2 and its supervisor
@@ -116,6 +119,19 @@ def test_a_name_is_kept_once_and_not_after_it_was_dropped(home, pipe):
     [fd] = kept["a:1"].fds.values()
     assert os.path.sameopenfile(fd, write)
     os.close(fd)
+
+
+def test_an_address_that_is_given_up_is_closed_also_where_the_next_one_is_in_use(home):
+    """Its copy would go on to listen, and whoever connects there would wait for nobody."""
+    listeners, old, new = Listeners(home.said.append, home.keeping), tcp("a"), tcp("a")
+    listeners.open(program(old))
+    with socket.socket() as other:
+        other.bind((new.host, new.port))
+        other.listen()
+        with pytest.raises(OSFailure):
+            listeners.open(program(new))
+    home.turn_until(lambda: not answers(old))
+    listeners.close_all()
 
 
 def test_a_keeper_that_was_taken_over_is_gone_when_it_is_said_to_be(home, pipe):

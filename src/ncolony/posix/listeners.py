@@ -78,17 +78,22 @@ class Listeners:
         held = self._held.setdefault(program.name, {})
         wanted = {place_of(socket): socket for socket in program.sockets}
         _trim(held, {*wanted, *map(place_of, besides)})
-        for place, socket in wanted.items():
-            self._claim(held, place, socket)
-            if place in held and not _adjust(held[place], socket):
-                _check_options(socket, besides)
-                _give_up(held.pop(place))
-            if place not in held:
-                held[place] = _hold(bind(socket), socket)
-            if program.instances == 1:  # its predecessor's wish, which others may still rely on
-                os.set_blocking(held[place].fd, True)
-        self._keep(program.name)
+        try:
+            for place, socket in wanted.items():
+                self._have(held, place, socket, besides)
+                if program.instances == 1:  # its predecessor's wish, which others may still rely on
+                    os.set_blocking(held[place].fd, True)
+        finally:
+            self._keep(program.name)  # also where one cannot be bound: the keeper must not listen on where we do not
         return tuple(held[place].fd for place in wanted)
+
+    def _have(self, held: dict[Place, Held], place: Place, socket: Socket, besides: Collection[Socket]) -> None:
+        self._claim(held, place, socket)
+        if place in held and not _adjust(held[place], socket):
+            _check_options(socket, besides)
+            _give_up(held.pop(place))
+        if place not in held:
+            held[place] = _hold(bind(socket), socket)
 
     def trim(self, name: str, wanted: Collection[Socket]) -> None:
         """Give up what a program has beyond ``wanted``."""
