@@ -7,6 +7,8 @@ from ncolony.core.states import DOWN, Restart, Running, Stop
 from tests.simulation.machine import Broken
 
 ASKED = "asked for"
+NEWBORN = "it was described anew while it came to life"
+"""Why a process is replaced that has never served: it was late, its slot was put back meanwhile, and asks for less."""
 WHYS = (
     ASKED,
     "it was described anew while no supervisor ran",
@@ -43,7 +45,7 @@ class ReloadRules:
                 self._failed.add(event.program)
         elif isinstance(event, events.ProgramsChanged):
             self._failed.discard(event.name)
-        if not isinstance(event, events.InstanceChanged):
+        if not isinstance(event, events.InstanceChanged) or getattr(event.given, "why", "") == NEWBORN:
             return
         supervisor, name, number = self._rules.life.supervisor, event.slot.program, event.slot.number
         grouped = supervisor.spec is not None and supervisor.spec.groups  # a group restarts its members together
