@@ -13,31 +13,21 @@ from __future__ import annotations
 import os
 
 from ncolony.core.errors import OSFailure
-from ncolony.core.sockets import UNIX, address_of
+from ncolony.core.sockets import address_of
 from ncolony.posix.binding import FIRST_HELD, bind, place_of, place_of_fd, up
 from ncolony.posix.handing import LISTENING
+from ncolony.posix.held import adjust, check_options, give_up, hold, trim
 from ncolony.posix.keeping import SOCKETS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Container, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from ncolony.core.program import Program
     from ncolony.core.sockets import Socket
     from ncolony.posix.binding import Place
+    from ncolony.posix.held import Held
     from ncolony.posix.keeping import Copies, Keeping
-
-
-class Held:
-    """One open socket: its descriptor, what it was made as, and which file is its."""
-
-    __slots__ = ("fd", "file", "socket")
-
-    def __init__(self, fd: int, socket: Socket, file: tuple[int, int] | None) -> None:
-        """Hold it."""
-        self.fd = fd
-        self.socket = socket
-        self.file = file
 
 
 class Listeners:
@@ -77,7 +67,7 @@ class Listeners:
             return ()
         held = self._held.setdefault(program.name, {})
         wanted = {place_of(socket): socket for socket in program.sockets}
-        _trim(held, {*wanted, *map(place_of, besides)})
+        trim(held, {*wanted, *map(place_of, besides)})
         try:
             for place, socket in wanted.items():
                 self._have(held, place, socket, besides)
@@ -89,16 +79,16 @@ class Listeners:
 
     def _have(self, held: dict[Place, Held], place: Place, socket: Socket, besides: Collection[Socket]) -> None:
         self._claim(held, place, socket)
-        if place in held and not _adjust(held[place], socket):
-            _check_options(socket, besides)
-            _give_up(held.pop(place))
+        if place in held and not adjust(held[place], socket):
+            check_options(socket, besides)
+            give_up(held.pop(place))
         if place not in held:
-            held[place] = _hold(bind(socket), socket)
+            held[place] = hold(bind(socket), socket)
 
     def trim(self, name: str, wanted: Collection[Socket]) -> None:
         """Give up what a program has beyond ``wanted``."""
         if name in self._held:
-            _trim(self._held[name], set(map(place_of, wanted)))
+            trim(self._held[name], set(map(place_of, wanted)))
             self._keep(name)
 
     def take_over(self, program: Program, run: str, born: int, pid: int | None) -> None:
@@ -122,7 +112,7 @@ class Listeners:
         found, why = regain(pid, run, born, set(missing))
         for place, fd in found.items():
             try:
-                self._held[program.name][place] = _hold(up(fd), missing[place])
+                self._held[program.name][place] = hold(up(fd), missing[place])
                 del missing[place]
             except OSFailure as failure:
                 why = str(failure)
@@ -135,7 +125,7 @@ class Listeners:
     def close(self, name: str) -> None:
         """Close the sockets of a program that is no more, and remove their files."""
         for held in self._held.pop(name, {}).values():
-            _give_up(held)
+            give_up(held)
         self._keep(name)
 
     def close_all(self) -> None:
@@ -225,7 +215,7 @@ class Listeners:
 
     def _claim(self, held: dict[Place, Held], place: Place, socket: Socket) -> None:
         if place not in held and place in self._spare:
-            held[place] = _hold(self._spare.pop(place), socket)
+            held[place] = hold(self._spare.pop(place), socket)
 
 
 def _handed_over() -> dict[Place, int]:
@@ -238,78 +228,3 @@ def _handed_over() -> dict[Place, int]:
             os.set_inheritable(fd, False)
             found[place] = fd
     return found
-
-
-# One socket -----------------------------------------------------------------------------------------------------------
-
-
-def _hold(fd: int, socket: Socket) -> Held:
-    file = None
-    if socket.kind == UNIX:
-        try:
-            status = os.lstat(socket.host)
-            file = status.st_dev, status.st_ino
-        except OSError:
-            pass  # somebody has removed it
-    return Held(fd, socket, file)
-
-
-def _give_up(held: Held) -> None:
-    """Close a socket, and remove its file if that is still the one that was made for it."""
-    os.close(held.fd)
-    if held.file is not None:
-        try:
-            status = os.lstat(held.socket.host)
-            if (status.st_dev, status.st_ino) == held.file:
-                os.unlink(held.socket.host)
-        except OSError:
-            pass
-
-
-def _trim(held: dict[Place, Held], wanted: Container[Place]) -> None:
-    for place in [place for place in held if place not in wanted]:
-        _give_up(held.pop(place))
-
-
-def _check_options(socket: Socket, besides: Iterable[Socket]) -> None:
-    """Raise OSFailure where another description needs the same address with other options: there can be one."""
-    for other in besides:
-        options = other.reuse_port, other.v6only
-        if place_of(other) == place_of(socket) and options != (socket.reuse_port, socket.v6only):
-            raise OSFailure(
-                f"cannot listen on {address_of(socket)} with another `reuse_port` or `v6only` while processes of the"
-                " description before listen on it; a restart can"
-            )
-
-
-def _adjust(held: Held, socket: Socket) -> bool:
-    """Make an open socket what is wanted by now; False where it takes another. Raises OSFailure."""
-    import socket as system
-
-    if socket.kind == UNIX:
-        _adjust_mode(held, socket)
-        if held.file is None or _hold(held.fd, socket).file != held.file:
-            return False  # its file was removed or replaced: nobody would find it
-    opened = system.socket(fileno=held.fd)
-    try:
-        options = [(system.SOL_SOCKET, system.SO_REUSEPORT, socket.reuse_port)] if socket.kind != UNIX else []
-        if opened.family == system.AF_INET6:
-            options.append((system.IPPROTO_IPV6, system.IPV6_V6ONLY, socket.v6only))
-        if any(bool(opened.getsockopt(level, name)) != wanted for level, name, wanted in options):
-            return False
-        if opened.type == system.SOCK_STREAM:
-            opened.listen(socket.backlog)
-    finally:
-        opened.detach()
-    held.socket = socket
-    return True
-
-
-def _adjust_mode(held: Held, socket: Socket) -> None:
-    try:
-        if socket.mode != held.socket.mode:
-            os.chmod(socket.host, socket.mode)
-    except FileNotFoundError:
-        pass  # then it will be made anew
-    except OSError as error:
-        raise OSFailure(f"cannot set the mode of {socket.host!r}: {error.strerror}") from None
