@@ -166,22 +166,23 @@ def bench(request, file_limit):
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it starts programs as another user")
 
-FREELY = {"scope": "group"}  # as it is in any case; stands for the C library's own posix_spawn
-
 WAYS = [
     pytest.param({}, id="plain"),
-    pytest.param(FREELY, id="freely"),
     pytest.param({"uid": os.getuid(), "gid": os.getgid()}, id="launched"),
     pytest.param({"uid": OTHER, "gid": OTHER}, id="other-user", marks=as_root),
 ]
 
 
-@pytest.fixture(params=WAYS)
+FREELY = "freely"
+
+
+@pytest.fixture(params=[*WAYS, pytest.param(FREELY, id=FREELY)])
 def any_way(request, bench, monkeypatch):
     """A bench that starts programs directly, as a thread would, through the launcher, and as another user."""
-    if request.param is FREELY:
+    if request.param == FREELY:
         monkeypatch.setattr("ncolony.posix.spawn.spawn", Spawner())
-    bench.way = request.param
+    else:
+        bench.way = request.param
     return bench
 
 
