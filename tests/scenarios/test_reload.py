@@ -140,6 +140,12 @@ def test_a_broken_new_version_changes_nothing(colony, site):
     assert site.ask() == "version 2"
 
 
+def is_refused(port):
+    """Tell whether nobody listens there."""
+    with socket.socket() as client:
+        return client.connect_ex((HOST, port)) != 0
+
+
 @on_both
 def test_a_broken_new_version_at_another_address_leaves_the_old_one_its_own(colony, site):
     """It can be started again there, and nobody is refused meanwhile; nobody listens at the other address any more."""
@@ -157,15 +163,13 @@ def test_a_broken_new_version_at_another_address_leaves_the_old_one_its_own(colo
         until(lambda: visitor.answers["version 1"] > since + 1, "more answers")
     assert visitor.failures == []
     assert list(colony.pids("web")) == [after]
-    with socket.socket() as client:
-        assert client.connect_ex((HOST, other)) != 0
+    until(lambda: is_refused(other), "the end of the other address, of which the keeper has a copy")
     since = colony.here()
     site.port, left = other, site.port
     site.describe("version 2")
     colony.wait_for(r"web was reloaded", since=since)
     assert site.ask() == "version 2"
-    with socket.socket() as client:
-        assert client.connect_ex((HOST, left)) != 0
+    until(lambda: is_refused(left), "the end of the address that was left")
 
 
 @on_native
