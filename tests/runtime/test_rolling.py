@@ -437,6 +437,46 @@ def test_a_reload_that_fails_leaves_the_old_ones_their_sockets(stage, doors, fai
     assert doors.held == {"old"}
 
 
+def test_one_that_is_reloaded_alone_takes_nothing_from_the_others(stage, doors):
+    """After a reload that failed, and where nothing serves: all at once, and the rest is still what it was."""
+    more = {"instances": 2, "restart": RestartPolicy(attempts=1, threshold=1000)}
+    stage.begin(**more, **at("old"))
+    stage.spawner.acts[NEW] = Act(fails="no such file")
+    stage.apply(web(NEW, **more, **at("longer")))
+    stage.loop.advance(5)
+    for one in stage.spawner.living:
+        one.end(1)
+    stage.loop.settle()
+    assert set(stage.states.values()) == {"fatal"}
+    del stage.spawner.acts[NEW]
+    stage.supervisor.reload("web", {2})
+    stage.loop.settle()
+    assert stage.alive == ["new"]
+    assert doors.held == {"old", "longer"}
+    assert "goes on as it was" in stage.supervisor.about("web")["reload"]["failed"]
+    stage.supervisor.restart("web", number=1)
+    stage.loop.settle()
+    assert sorted(stage.alive) == ["new", "old"]
+
+
+def test_a_status_says_that_others_are_as_they_were(stage):
+    """One instance was reloaded alone, and well, after a reload of all that failed."""
+    stage.begin(instances=2)
+    stage.spawner.acts[NEW] = Act(fails="no such file")
+    stage.apply(web(NEW, instances=2))
+    stage.loop.advance(5)
+    del stage.spawner.acts[NEW]
+    stage.supervisor.reload("web", {2})
+    stage.loop.advance(30)
+    assert sorted(stage.alive) == ["new", "old"]
+    said = {"under_way": False, "failed": "has processes that are as they were before"}
+    assert stage.supervisor.about("web") == {"reload": said}
+    stage.supervisor.reload("web")
+    stage.loop.advance(30)
+    assert stage.alive == ["new"] * 2
+    assert stage.supervisor.about("web") == {}
+
+
 @pytest.mark.parametrize("rule", [ReloadRule(), None], ids=["gapless", "at once"])
 def test_what_a_successor_could_not_reload_is_replaced_with_the_next_change(stage, rule):
     """Also by one that would need no new process of those that are as described; until then a status says how it is."""

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     LetGo = Callable[[Place, str], None]
 
 
+NOT_ALL = "has processes that are as they were before"
+
+
 class Rolls:
     """The reloads of a colony (an Observer): those under way, and what became of those that failed."""
 
@@ -43,11 +46,15 @@ class Rolls:
 
     def begin(self, program: Program, places: Sequence[Place], why: str, rule: ReloadRule | None = None) -> None:
         """Replace the processes of places. Where none of them serves, there is nothing to spare: all at once."""
+        refused = self._refused.get(program.name)
         self.end(program.name, "another one begins")
         places = [place for place in places if not place.leaving]
         if not any(serves(place) for place in places):
             for place in places:
                 give(place, program)
+            if refused is not None and any(place.program is not program for place in own(self.slots, program)):
+                self._refused[program.name] = program, refused[1]  # only some were asked for
+            for place in places:
                 if place.instance.want == UP:
                     self.slots.renew(place, why)
             return
@@ -120,7 +127,7 @@ class Rolls:
         """Take note that a reload is over, and tell why it did not come to its end, if so."""
         del self._rolls[program.name]
         if refused:
-            self._refused[program.name] = (program, why)
+            self._refused[program.name] = program, why or NOT_ALL
         self.slots.tell(events.ReloadEnded(program.name, why))
         if self.slots.listeners is not None:
             self.slots.listeners.trim(program.name, sockets_of(place.program for place in own(self.slots, program)))
