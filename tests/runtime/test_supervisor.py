@@ -499,6 +499,19 @@ def test_gap_among_leaving_instances_is_filled(stage):
     assert set(stage.states.values()) == {"running"}
 
 
+def test_who_leaves_slowly_is_seen_also_behind_a_number_that_is_gone(stage):
+    """Of three one stays, number 2 has left, number 3 still stops; when it is gone, nothing is remembered of it."""
+    stage.spawner.acts = {("web",): STUBBORN}
+    stage.apply(program(instances=3))
+    stage.apply(program(instances=1))
+    stage.spawner.processes[1].end(0)
+    stage.loop.settle()
+    assert [(seen.number, seen.state) for seen in stage.supervisor.snapshot("web")] == [(1, "running"), (3, "stopping")]
+    stage.loop.advance(6)
+    assert [seen.number for seen in stage.supervisor.snapshot("web")] == [1]
+    assert not stage.supervisor._roster._highest
+
+
 def test_output_is_labelled_by_what_people_call_the_slot(stage):
     """Alone it is "web"; with a second it is "web:1"."""
     stage.apply(program())

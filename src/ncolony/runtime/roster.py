@@ -38,6 +38,7 @@ class Roster:
         self.all_described = False
         """Everything has been read for the first time."""
         self._kept: dict[tuple[str, int], Kept] = {}
+        self._highest: dict[str, int] = {}  # the highest number of a place, for programs that have more than one
         slots.emptied = self.forget
 
     def add(self, program: Program) -> None:
@@ -84,8 +85,7 @@ class Roster:
     def _surplus(self, program: Program, number: int) -> Place:
         """Have a slot beyond those that there should be come to life; it is forgotten as soon as it is stopped."""
         key = (program.name, number)
-        place = self._places.get(key) or Place(program, number)
-        self._places[key] = place
+        place = self._places.get(key) or self._make(program, number)
         place.leaving = True
         if key in self._kept:
             self._take_over(place, self._kept.pop(key), as_it_is=True)
@@ -100,7 +100,7 @@ class Roster:
         """Stop what an earlier supervisor left of a program beyond what there should be, once the others serve."""
         left = []
         for key in [key for key in self._kept if key[0] == name]:
-            place = self._places[key] = Place(self.programs[name], key[1])
+            place = self._make(self.programs[name], key[1])
             place.leaving = True
             self._take_over(place, self._kept.pop(key), as_it_is=True)
             if isinstance(place.instance.state, Running) and place.instance.want == UP:
@@ -127,10 +127,10 @@ class Roster:
         taken = []
         for number in range(1, program.instances + 1):
             key = (program.name, number)
-            place = self._places.get(key) or Place(program, number)
-            if key in self._places and not place.leaving:
+            there = self._places.get(key)
+            if there is not None and not there.leaving:
                 continue
-            self._places[key] = place
+            place = there or self._make(program, number)
             place.leaving = False
             place.program = program
             if key in self._kept:
@@ -200,7 +200,7 @@ class Roster:
     def let_go(self, program: Program) -> None:
         """Stop what an earlier supervisor left of a program that is described no more."""
         for key in [key for key in self._kept if key[0] == program.name]:
-            place = self._places[key] = Place(program, key[1])
+            place = self._make(program, key[1])
             self._take_over(place, self._kept.pop(key), as_it_is=True)
             self.part_with(place, why="it was removed")
 
@@ -222,13 +222,15 @@ class Roster:
         return [places[number - 1]]
 
     def places_of(self, name: str) -> list[Place]:
-        """Return the places of a program, by number; those of surplus processes may be missing."""
-        found = []
-        number = 1
-        while (place := self._places.get((name, number))) is not None:
-            found.append(place)
-            number += 1
-        return found
+        """Return the places of a program, by number; of those that are left over from a reload some may be gone."""
+        numbers = range(1, self._highest.get(name, 1) + 1)
+        return [place for number in numbers if (place := self._places.get((name, number))) is not None]
+
+    def _make(self, program: Program, number: int) -> Place:
+        place = self._places[program.name, number] = Place(program, number)
+        if number > self._highest.get(program.name, 1):
+            self._highest[program.name] = number
+        return place
 
     def part_with(self, place: Place, within: float | None = None, why: str = "the colony stops") -> None:
         """Stop what is in a place, and forget the place then."""
@@ -243,6 +245,11 @@ class Roster:
             place.channel = None
         name = place.program.name
         del self._places[name, place.number]
+        highest = self._highest.pop(name, 1)
+        while highest > 1 and (name, highest) not in self._places:
+            highest -= 1
+        if highest > 1:
+            self._highest[name] = highest
         if (
             self._slots.listeners is not None
             and name not in self.programs
