@@ -1,5 +1,6 @@
 """Reloads over pretended processes and time: what serves meanwhile, and what happens where the new one fails."""
 
+import signal
 from functools import partial
 
 import pytest
@@ -381,6 +382,8 @@ class Doors:
 
     def open(self, described, besides=()):
         """Hold what is wanted."""
+        if described.name != "web":
+            return ()
         wanted = {one.name for one in described.sockets}
         self.held = wanted | (self.held & {one.name for one in besides})
         return tuple(range(len(wanted)))
@@ -435,6 +438,23 @@ def test_a_reload_that_fails_leaves_the_old_ones_their_sockets(stage, doors, fai
     stage.loop.advance(2.0)
     assert stage.alive == ["old"]
     assert doors.held == {"old"}
+
+
+def test_a_stop_of_everything_in_the_middle_closes_nothing_that_somebody_serves_at(stage, doors):
+    """Who waits for its clients to end serves on; a new process beside it that comes back takes nothing from it."""
+    stage.supervisor.observe(Dependencies(stage.loop, stage.supervisor, lambda _: None))
+    stage.spawner.acts[("client",)] = Act(ignores=frozenset({signal.SIGTERM}))
+    stage.begin(**at("old"))
+    stage.apply(program("client", args=("client",), needs=(Need("web"),)))
+    stage.loop.advance(1)
+    stage.apply(web(NEW, reload=ReloadRule(min_healthy=30.0), **at("longer")))
+    stage.loop.advance(2)
+    stage.shut_down()
+    new = next(one for one in stage.spawner.living if one.launch.args == NEW)
+    new.end(1)
+    stage.loop.settle()
+    assert sorted(stage.alive) == ["client", "new", "old"]
+    assert doors.held == {"old", "longer"}
 
 
 def test_one_that_is_reloaded_alone_takes_nothing_from_the_others(stage, doors):

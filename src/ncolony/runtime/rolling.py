@@ -41,6 +41,8 @@ class Rolls:
         self._rolls: dict[str, Roll] = {}
         self._refused: dict[str, tuple[Program, str]] = {}
         """By program: the description that is not in use everywhere, and why."""
+        self._cut_short: dict[str, tuple[Program, ...]] = {}
+        """By program: the descriptions that were in use when everything was to be stopped in the middle of a reload."""
         slots.observers.append(self)
         slots.sockets_besides = self.sockets_besides
 
@@ -109,7 +111,9 @@ class Rolls:
     def end_all(self) -> None:
         """Leave off with all of them; whoever asks stops everything."""
         for name in list(self._rolls):
-            self._rolls.pop(name).rest()
+            roll = self._rolls.pop(name)
+            self._cut_short[name] = tuple(roll.descriptions())
+            roll.rest()
             self._tell_end(name, "the colony is being stopped")
 
     def sockets_besides(self, name: str) -> Collection[Socket]:
@@ -118,7 +122,7 @@ class Rolls:
             return sockets_of(self._rolls[name].descriptions())
         if name in self._refused:
             return sockets_of(place.program for place in own(self.slots, self._refused[name][0]))
-        return ()
+        return sockets_of(self._cut_short.get(name, ()))
 
     def _tell_end(self, name: str, why: str) -> None:
         self.slots.tell(events.ReloadEnded(name, f"is not reloaded any further: {why}"))
