@@ -175,7 +175,7 @@ class Machine:
         self.moments = ""
         """The path of the moments of schedules."""
         self.offset = 0.0
-        self.highest = self.peak = EPOCH
+        self.highest = self.peak = self.seen = EPOCH
         self.set_at = -1.0
         """When the wall clock was last set."""
         self.turn = 0.0
@@ -201,6 +201,8 @@ class Machine:
     def set_clock(self, seconds: float) -> bool:
         """Set it; tell whether it is far behind by now."""
         self.highest, self.peak = max(self.highest, self.wall()), max(self.peak, self.wall())
+        if self.life is not None:
+            self.seen = max(self.seen, self.wall())
         self.offset += seconds
         self.set_at = self.now
         if self.life is not None and self.life.wall is not None and self.knows_of_sets:
@@ -208,12 +210,16 @@ class Machine:
         behind = self.highest - self.wall()
         if behind > FAR_BEHIND:
             self.highest = self.wall()
+        if self.life is not None and self.seen - self.wall() > FAR_BEHIND:
+            self.seen = self.wall()
         return behind > 2 * 3600.0
 
     def shown(self) -> float:
         """Return up to where the clock has been before, unless that is too far away to count."""
         # What was kept at its peak counts again where it was set far back and forward since, and nothing ran meanwhile.
-        return self.peak if self.peak - self.wall() <= FAR_BEHIND else self.highest
+        # And what the clock has shown while no supervisor lived is not known to the next one.
+        found = (self.peak, self.seen, self.highest)
+        return next(one for one in found if one - self.wall() <= FAR_BEHIND or one is self.highest)
 
     def push(self, when: float, order: int, call) -> None:
         """Have ``call`` made at ``when``."""
