@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from _ctypes import Array, byref
 
-from ncolony.posix.libc import Integer, raw
+from ncolony.posix.libc import Int, Integer, raw
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,10 +30,6 @@ class _Byte(Integer):
 
 class _Text(Integer):
     _type_ = "z"
-
-
-class _Pid(Integer):
-    _type_ = "i"
 
 
 class _Opaque(Array):  # type: ignore[type-arg]
@@ -60,7 +56,7 @@ class Spawner:
 
     def __call__(self, path: str, args: tuple[str, ...], env: Mapping[str, str], files: Files) -> int:
         """Start a process; see plainly.py. Raises OSError, ValueError."""
-        pid = _Pid()
+        pid = Int()
         words = self._texts(args)
         variables = self._texts(_variable(name, value) for name, value in env.items())
         dealt, how = self._dealt(tuple(files)), self._attributes

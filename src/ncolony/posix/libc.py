@@ -19,7 +19,9 @@ else:
     Integer = _SimpleCData
 
 
-class _Int(Integer):
+class Int(Integer):
+    """C's int."""
+
     _type_ = "i"
 
 
@@ -27,7 +29,7 @@ class _Function(CFuncPtr):
     """Takes integers and bytes, returns an int, and leaves ``errno`` for us alone."""
 
     _flags_ = FUNCFLAG_CDECL | FUNCFLAG_USE_ERRNO
-    _restype_ = _Int
+    _restype_ = Int
 
 
 def raw(name: str) -> Callable[..., int]:

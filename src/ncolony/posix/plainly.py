@@ -18,16 +18,14 @@ if TYPE_CHECKING:
     Start = Callable[[str, tuple[str, ...], Mapping[str, str], Files], int]
 
 
-def begin(launch: Launch, null: int, start: Start | None = None) -> int:
-    """Start the process of a launch, and return its pid. ``null``: what it reads where it has no input.
-
-    ``start``: what starts it, in place of :func:`spawn`.
+def begin(launch: Launch, null: int, start: Start) -> int:
+    """Start the process of a launch by ``start``, and return its pid. ``null``: what it reads where it has no input.
 
     Raises CannotExecute.
     """
     with Surroundings(launch), Ends(launch, null) as files:
         path = find(launch.args[0], launch.env.get("PATH"))
-        return attempt(path, lambda: (start or spawn)(path, launch.args, launch.env, files))
+        return attempt(path, lambda: start(path, launch.args, launch.env, files))
 
 
 def attempt(path: str, start: Callable[[], int]) -> int:

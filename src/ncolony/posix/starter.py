@@ -153,7 +153,7 @@ class Starter:
             begun.put(False)
             return
         begun.put(True)
-        start = _start()
+        start = _way()
         assert self._given is not None  # noqa: S101 - for the type checker
         while (given := self._given.get()) is not None:
             launch, tell = given
@@ -171,7 +171,7 @@ class Starter:
         return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
 
-def _start() -> Start:
+def _way() -> Start:
     """Return what starts processes while the main thread goes on; where there is no such thing, it waits."""
     try:
         from ncolony.posix.freely import Spawner
