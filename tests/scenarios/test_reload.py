@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.colony import PYTHON, on_both, on_native, until
-from tests.scenarios.test_sockets import HOST, free_port
+from tests.scenarios.test_sockets import HOST, free_port, is_refused
 from tests.survival.conftest import Mortal
 
 DOC = (Path(__file__).resolve().parents[2] / "docs/reload.md").read_text(encoding="utf-8")
@@ -138,12 +138,6 @@ def test_a_broken_new_version_changes_nothing(colony, site):
         colony.wait_for(r"web was reloaded", since=since)
     assert visitor.failures == []
     assert site.ask() == "version 2"
-
-
-def is_refused(port):
-    """Tell whether nobody listens there."""
-    with socket.socket() as client:
-        return client.connect_ex((HOST, port)) != 0
 
 
 @on_both

@@ -63,9 +63,14 @@ class Web:
 
     def refused(self):
         """Tell whether nobody listens."""
-        with socket.socket() as client:
-            client.settimeout(30)
-            return client.connect_ex((HOST, self.port)) != 0
+        return is_refused(self.port)
+
+
+def is_refused(port):
+    """Tell whether nobody listens there."""
+    with socket.socket() as client:
+        client.settimeout(30)
+        return client.connect_ex((HOST, port)) != 0
 
 
 class Visitor(threading.Thread):
