@@ -509,7 +509,7 @@ def test_who_leaves_slowly_is_seen_also_behind_a_number_that_is_gone(stage):
     assert [(seen.number, seen.state) for seen in stage.supervisor.snapshot("web")] == [(1, "running"), (3, "stopping")]
     stage.loop.advance(6)
     assert [seen.number for seen in stage.supervisor.snapshot("web")] == [1]
-    assert not stage.supervisor._roster._highest
+    assert not stage.supervisor._slots.places._highest
 
 
 def test_output_is_labelled_by_what_people_call_the_slot(stage):

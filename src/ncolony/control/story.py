@@ -9,6 +9,7 @@ from __future__ import annotations
 from time import time
 
 from ncolony.core import events
+from ncolony.core.byslot import BySlot
 from ncolony.core.outcome import in_words
 from ncolony.core.states import (
     INPUTS,
@@ -103,8 +104,7 @@ class Story:
         self.last = 0
         """The number of the last event; the first is 1."""
         self._ring: list[Entry] = [(0.0, "", "", 0, 0, None)]  # event N is at N % SIZE; there is no event 0
-        self._facts: dict[tuple[str, int], Facts] = {}
-        self._highest: dict[str, int] = {}  # the highest number of a slot, for programs that have more than one
+        self._facts: BySlot[Facts] = BySlot()
         self.followers: dict[Follower, None] = {}
         """Who is to be woken after events."""
         self.texts: dict[int, str] = {}
@@ -193,7 +193,7 @@ class Story:
             facts.trouble = _trouble(given)
         facts.stopped = isinstance(after.state, Stopped)
         if facts.stopped and (facts.leaving or slot.number > slot.of):
-            self._forget(slot.program, slot.number)
+            del self._facts[slot.program, slot.number]
         self._keep((
             wall, STATE, slot.program, slot.number, slot.of, line,
             _NAMES[type(before.state)], _NAMES[type(after.state)], _NAMES[type(given)], after.want,
@@ -209,26 +209,14 @@ class Story:
 
     def _described(self, event: events.ProgramsChanged) -> None:
         leaving = event.kind == events.PROGRAM_REMOVED
-        for number in range(1, self._highest.get(event.name, 1) + 1):
-            facts = self._facts.get((event.name, number))
-            if facts is not None:
-                facts.leaving = leaving
-                if leaving and facts.stopped:
-                    self._forget(event.name, number)
+        for number, facts in self._facts.of(event.name).items():
+            facts.leaving = leaving
+            if leaving and facts.stopped:
+                del self._facts[event.name, number]
 
     def _begin(self, slot: Slot, wall: float) -> Facts:
-        if slot.number > self._highest.get(slot.program, 1):
-            self._highest[slot.program] = slot.number
         facts = self._facts[slot.program, slot.number] = Facts(wall)
         return facts
-
-    def _forget(self, program: str, number: int) -> None:
-        del self._facts[program, number]
-        highest = self._highest.pop(program, 1)
-        while highest > 1 and (program, highest) not in self._facts:
-            highest -= 1
-        if highest > 1:
-            self._highest[program] = highest
 
 
 def _trouble(given: Unhealthy | Outdated | DeadlinePassed) -> str:

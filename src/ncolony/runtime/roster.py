@@ -12,6 +12,7 @@ from ncolony.core.names import nearest
 from ncolony.core.record import replace
 from ncolony.core.states import DOWN, UP, Restart, Running, Start, Starting, Stop, Sweeping, Waiting, pid_of
 from ncolony.runtime.place import Place, is_outdated
+from ncolony.runtime.slots import Learner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ class Roster:
         self.all_described = False
         """Everything has been read for the first time."""
         self._kept: dict[tuple[str, int], Kept] = {}
-        self._highest: dict[str, int] = {}  # the highest number of a place, for programs that have more than one
         slots.emptied = self.forget
 
     def add(self, program: Program) -> None:
@@ -141,8 +141,7 @@ class Roster:
                     self._slots.feed(place, Start())
             elif program.autostart and place.instance.want == DOWN:
                 self._slots.feed(place, Start())
-        old = [place for place in taken if _is_of_another_description(place)]
-        if program.reload is not None and old:
+        if program.reload is not None and (old := [place for place in taken if _is_of_another_description(place)]):
             self._reload(program, old)
         if self.all_described and any(name == program.name for name, _ in self._kept):
             self.let_go_surplus(program.name)  # its file could not be used until now
@@ -181,7 +180,7 @@ class Roster:
         if place.program.sockets and self._slots.listeners is not None:
             self._slots.listeners.take_over(place.program, run, kept.born, pid)
         if pid is not None or isinstance(kept.instance.state, Sweeping):
-            place.process = self._slots.spawner.adopt(run, kept, pid, lambda fact: self._slots.feed(place, fact), scope)
+            place.process = self._slots.spawner.adopt(run, kept, pid, Learner(self._slots, place), scope)
         self._slots.arm(place)
         if isinstance(kept.instance.state, Waiting) and place.program.name in self.programs and not place.leaving:
             self._slots.await_turn(place)  # else it is let go, or begins anew
@@ -223,13 +222,10 @@ class Roster:
 
     def places_of(self, name: str) -> list[Place]:
         """Return the places of a program, by number; of those that are left over from a reload some may be gone."""
-        numbers = range(1, self._highest.get(name, 1) + 1)
-        return [place for number in numbers if (place := self._places.get((name, number))) is not None]
+        return list(self._places.of(name).values())
 
     def _make(self, program: Program, number: int) -> Place:
         place = self._places[program.name, number] = Place(program, number)
-        if number > self._highest.get(program.name, 1):
-            self._highest[program.name] = number
         return place
 
     def part_with(self, place: Place, within: float | None = None, why: str = "the colony stops") -> None:
@@ -245,16 +241,7 @@ class Roster:
             place.channel = None
         name = place.program.name
         del self._places[name, place.number]
-        highest = self._highest.pop(name, 1)
-        while highest > 1 and (name, highest) not in self._places:
-            highest -= 1
-        if highest > 1:
-            self._highest[name] = highest
-        if (
-            self._slots.listeners is not None
-            and name not in self.programs
-            and all(key[0] != name for key in self._places)
-        ):
+        if self._slots.listeners is not None and name not in self.programs and not self._places.of(name):
             self._slots.listeners.close(name)
         self.emptied()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ncolony.core import events
 from ncolony.core.bare import deque
+from ncolony.core.byslot import BySlot
 from ncolony.core.errors import ImpossibleInput, OSFailure
 from ncolony.core.kept import fingerprint
 from ncolony.core.launch import Launch, Outfit
@@ -66,7 +67,7 @@ class Slots:
         self.outfitter: Outfitter | None = None
         self.observers = list(observers)
         self.gates: list[Gate] = []
-        self.places: dict[tuple[str, int], Place] = {}
+        self.places: BySlot[Place] = BySlot()
         self.emptied: Callable[[Place], None] = _ignore
         """Called when a place that was to be forgotten is stopped."""
         self.sockets_besides: Callable[[str], Collection[Socket]] = _none
@@ -252,7 +253,7 @@ class Slots:
         launch.env.update(outfit.env)
         place.channel.began(run, 0)
         place.channel.listen(outfit.hear)
-        place.process = self.spawner.spawn(launch, _Ear(self, place))
+        place.process = self.spawner.spawn(launch, Learner(self, place))
         if self.outfitter is not None:
             self.outfitter.spawned(program, place.number)
 
@@ -268,15 +269,17 @@ class Slots:
             observer.saw(event)
 
 
-class _Ear:
-    """Hears of the processes of one place: a fifth of what a closure takes, for each process there is."""
+class Learner:
+    """Takes in the facts of the runs of one place: a fifth of what a closure takes, for each process there is."""
 
     __slots__ = ("_place", "_slots")
 
     def __init__(self, slots: Slots, place: Place) -> None:
+        """Have them go to ``place``."""
         self._slots, self._place = slots, place
 
     def __call__(self, fact: Fact) -> None:
+        """Take one in."""
         self._slots.learn(self._place, fact)
 
 
